@@ -1,0 +1,43 @@
+//! What each subcommand of `streembit-agent` does, one file each.
+
+pub mod boot;
+pub mod check;
+pub mod init;
+pub mod install;
+pub mod journal;
+pub mod mark;
+pub mod rollback;
+pub mod run;
+pub mod status;
+
+use std::path::Path;
+
+use cli::exit::Context as _;
+use cli::{CliError, Exit, keyfile};
+
+use crate::config::Config;
+use crate::device::Device;
+use crate::source::Sources;
+
+/// Name of the device's account key in the data folder.
+pub const KEY_FILE: &str = "account.key";
+
+/// Opens the configured device for changes.
+fn open(config: &Path) -> Result<Device, CliError> {
+    Device::open(Config::load(config)?)
+}
+
+/// Opens the device and its sources and runs `work` on them.
+fn with_sources<T>(
+    config: &Path,
+    work: impl AsyncFnOnce(&mut Device, &Sources) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let mut device = open(config)?;
+    let key = device.config.data_directory.join(KEY_FILE);
+    let key = keyfile::open(&format!("file:{}", key.display()))?;
+    let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
+    runtime.block_on(async {
+        let sources = Sources::start(&device.config, &key)?;
+        work(&mut device, &sources).await
+    })
+}

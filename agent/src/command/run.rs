@@ -1,0 +1,179 @@
+//! `streembit-agent run`: the daemon. It proves what runs, checks from time to time, installs, and
+//! serves to others what it holds.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use cli::exit::Context as _;
+use cli::{CliError, Exit, Output};
+use node::blocks::partial::Partial;
+use node::command::run::until_told_to_stop;
+use protocol::dht::key::DhtKey;
+use protocol::exchange::tree::Blob;
+use serde_json::json;
+
+use super::{install, with_sources};
+use crate::device::Device;
+use crate::prove::{Standing, check_health, commit, reconcile};
+use crate::slot::SlotKind;
+use crate::source::Sources;
+use crate::state::Image;
+use crate::update::{self, Outcome};
+
+/// After a check that failed, the next comes sooner.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// Options of run
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Args {
+    /// Check at once, end when there is nothing to do
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Runs `run`. It ends when told to stop, or with exit code 40 when a reboot is needed and no reboot
+/// program is configured.
+///
+/// # Errors
+/// [`CliError`] if the device can't be opened.
+pub fn run(args: &Args, config: &Path, output: Output) -> Result<Exit, CliError> {
+    with_sources(config, async |device, sources| {
+        let stop = until_told_to_stop();
+        let control = match &sources.node {
+            Some(node) => Some(
+                node::control::serve(&device.config.data_directory, node.clone())
+                    .context(Exit::No, "control socket")?,
+            ),
+            None => None,
+        };
+        let result = tokio::select! {
+            () = stop => Ok(Exit::Done),
+            result = live(device, sources, *args, output) => result,
+        };
+        drop(control);
+        result
+    })
+}
+
+async fn live(
+    device: &mut Device,
+    sources: &Sources,
+    args: Args,
+    output: Output,
+) -> Result<Exit, CliError> {
+    match reconcile(device)? {
+        Standing::Proving(pending) => {
+            device.record("proving", json!({ "version": pending.image.version }))?;
+            match check_health(device, &pending).await {
+                Ok(()) => commit(device)?,
+                Err(error) => {
+                    output.note(format_args!("{error}; restarting"));
+                    device.record("health-failed", json!({ "why": error.to_string() }))?;
+                    return restart(device);
+                }
+            }
+        }
+        Standing::RebootPending => return restart(device),
+        Standing::RolledBack(pending) => {
+            output.note(format_args!(
+                "{} did not prove itself, rolled back",
+                pending.image.version
+            ));
+        }
+        Standing::Settled => {}
+    }
+    serve_held(device, sources).await?;
+    loop {
+        let wait = match update::update(device, sources, output).await {
+            Ok(Outcome::Installed(report)) => {
+                output.result(&report, install::describe(&report))?;
+                return restart(device);
+            }
+            Ok(Outcome::RebootPending) => return restart(device),
+            Ok(Outcome::UpToDate) if args.once => return Ok(Exit::Done),
+            Ok(Outcome::UpToDate) => device.config.polling_interval,
+            Err(error) if args.once => return Err(error),
+            Err(error) => {
+                output.error("streembit-agent", &error);
+                device.config.polling_interval.min(RETRY_INTERVAL)
+            }
+        };
+        tokio::time::sleep(with_jitter(wait)).await;
+    }
+}
+
+/// Runs the reboot program, or leaves it to whoever started the agent.
+fn restart(device: &Device) -> Result<Exit, CliError> {
+    let Some(program) = &device.config.reboot else {
+        return Ok(Exit::Reboot);
+    };
+    let name = program.display();
+    let status = Command::new(program)
+        .status()
+        .context(Exit::No, format_args!("{name}"))?;
+    if status.success() {
+        return Ok(Exit::Reboot);
+    }
+    Err(CliError::new(
+        Exit::No,
+        format_args!("{name} failed: {status}"),
+    ))
+}
+
+/// Up to 10 % longer, so that a fleet started by one power cut does not check as one.
+fn with_jitter(wait: Duration) -> Duration {
+    use rand_core::Rng as _;
+    let share = cli::keyfile::os_rng().next_u32() % 1000;
+    wait + wait / 10 * share / 1000
+}
+
+/// Serves what is held already: the image that runs, and whole or partial blobs of the data folder.
+async fn serve_held(device: &Device, sources: &Sources) -> Result<(), CliError> {
+    let Some(node) = &sources.node else {
+        return Ok(());
+    };
+    let mut held: Vec<(Blob, std::path::PathBuf)> = Vec::new();
+    let slot = device.running_slot()?;
+    let state = device.state()?;
+    if slot.kind == SlotKind::Raw
+        && let Some(blob) = state.slots.get(&slot.bootname).and_then(Image::blob)
+    {
+        held.push((blob, slot.device));
+    }
+    let folder = device.config.data_directory.join("blobs");
+    for entry in std::fs::read_dir(&folder).context(Exit::No, folder.display())? {
+        let entry = entry.context(Exit::No, folder.display())?;
+        let size = entry.metadata().context(Exit::No, folder.display())?.len();
+        let mut root = [0; 32];
+        if hex::decode_to_slice(entry.file_name().as_encoded_bytes(), &mut root).is_ok() {
+            held.push((Blob { root, size }, entry.path()));
+        }
+    }
+    for (blob, path) in held {
+        let tree_path = device.tree_path(&blob);
+        let found = tokio::task::spawn_blocking(move || {
+            let partial = Partial::open(blob, &path, &tree_path)?;
+            let Some(tree) = partial.stored_tree()? else {
+                return Ok(None);
+            };
+            let map = partial.scan(&tree)?;
+            Ok(Some((tree, map, path)))
+        });
+        let found: Result<_, cli::durable::PathError> =
+            found.await.context(Exit::No, "internal")?;
+        let Some((tree, map, path)) = found.context(Exit::No, "held blob")? else {
+            continue;
+        };
+        if map.held() > 0 {
+            let tree = std::sync::Arc::new(tree);
+            sources
+                .blobs()
+                .insert(node::blocks::store::Held { tree, map, path });
+            node.provide(DhtKey::blob(&blob.root))
+                .await
+                .context(Exit::No, "node")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! `agent.toml`, in RAUC's words. Unknown members, duplicates and values out of range are refused at
+//! start (threats L98).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cli::exit::Context as _;
+use cli::{CliError, Exit, durable, human};
+use manifests::name::Name;
+use node::config::NodeConfig;
+use serde::Deserialize;
+
+use crate::slot::{Slot, SlotKind};
+
+/// Bytes of the file.
+const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    system: System,
+    #[serde(default)]
+    keyring: Keyring,
+    slot: BTreeMap<String, BTreeMap<String, SlotEntry>>,
+    #[serde(default)]
+    streaming: Streaming,
+    #[serde(default)]
+    polling: Polling,
+    #[serde(default)]
+    handlers: Handlers,
+    #[serde(default)]
+    network: Network,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct System {
+    compatible: String,
+    #[serde(default = "default_bootloader")]
+    bootloader: String,
+    data_directory: PathBuf,
+    #[serde(default = "default_attempts")]
+    boot_attempts: u32,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Keyring {
+    path: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct SlotEntry {
+    device: PathBuf,
+    #[serde(rename = "type")]
+    kind: SlotKind,
+    bootname: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Streaming {
+    peers: bool,
+    mirrors: Vec<String>,
+    patience: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Polling {
+    interval: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Handlers {
+    health: Option<PathBuf>,
+    health_timeout: Option<String>,
+    reboot: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Network {
+    listen: Vec<node::Multiaddr>,
+    bootstrap: Vec<node::Multiaddr>,
+    mdns: bool,
+    server: bool,
+    reachable: bool,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        let node = NodeConfig::default();
+        // A device stores nothing for the network unless it is told to.
+        Self {
+            listen: node.listen,
+            bootstrap: node.bootstrap,
+            mdns: node.mdns,
+            server: false,
+            reachable: node.reachable,
+        }
+    }
+}
+
+impl Default for Streaming {
+    fn default() -> Self {
+        Self {
+            peers: true,
+            mirrors: Vec::new(),
+            patience: "2min".to_owned(),
+        }
+    }
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self {
+            interval: "1h".to_owned(),
+        }
+    }
+}
+
+fn default_bootloader() -> String {
+    "file".to_owned()
+}
+
+fn default_attempts() -> u32 {
+    3
+}
+
+/// A resolved and validated configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The device's hardware id.
+    pub hardware: Name,
+    /// Where the agent keeps its state.
+    pub data_directory: PathBuf,
+    /// The device pin, if the configuration names one.
+    pub pin: Option<PathBuf>,
+    /// How often a new slot is tried before the old one starts again, 1 to 10.
+    pub boot_attempts: u32,
+    /// The two slots.
+    pub slots: [Slot; 2],
+    /// Whether peers are asked.
+    pub peers: bool,
+    /// HTTP mirrors, each the URL of an exported repository without a final `/`.
+    pub mirrors: Vec<String>,
+    /// How long no source may deliver before a fetch ends.
+    pub patience: Duration,
+    /// Between two checks.
+    pub polling_interval: Duration,
+    /// Program that says whether the new system works: exit code 0.
+    pub health: Option<PathBuf>,
+    /// How long it may take.
+    pub health_timeout: Duration,
+    /// Program that restarts the device.
+    pub reboot: Option<PathBuf>,
+    /// The node.
+    pub node: NodeConfig,
+}
+
+impl Config {
+    /// Reads and validates the configuration.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Usage`] naming file, line and member.
+    pub fn load(path: &Path) -> Result<Self, CliError> {
+        let bytes = durable::read(path, CONFIG_BYTES_MAX).context(Exit::Usage, "configuration")?;
+        let text = String::from_utf8(bytes).context(Exit::Usage, path.display())?;
+        Self::parse(&text)
+            .map_err(|error| CliError::from_error(Exit::Usage, path.display(), &error))
+    }
+
+    /// Parses a configuration.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Usage`] naming line and member.
+    pub fn parse(text: &str) -> Result<Self, CliError> {
+        let file: File = toml::from_str(text).context(Exit::Usage, "configuration")?;
+        let usage = |message: &str| CliError::new(Exit::Usage, message);
+        if file.system.bootloader != "file" {
+            return Err(usage(
+                "system.bootloader: only `file` is supported by this version",
+            ));
+        }
+        if !(1..=10).contains(&file.system.boot_attempts) {
+            return Err(usage("system.boot-attempts is not between 1 and 10"));
+        }
+        let duration = |name: &str, text: &str| {
+            human::parse_duration(text).context(Exit::Usage, name.to_owned())
+        };
+        let mirrors = file
+            .streaming
+            .mirrors
+            .iter()
+            .map(|url| url.trim_end_matches('/').to_owned());
+        let mirrors: Vec<String> = mirrors.collect();
+        if let Some(url) = mirrors.iter().find(|url| !url.starts_with("http")) {
+            return Err(usage(&format!(
+                "streaming.mirrors: {url:?} is no http(s) URL"
+            )));
+        }
+        let timeout = file.handlers.health_timeout.as_deref().unwrap_or("2min");
+        Ok(Self {
+            hardware: Name::parse(&file.system.compatible)
+                .context(Exit::Usage, "system.compatible")?,
+            node: NodeConfig {
+                data_directory: file.system.data_directory.clone(),
+                listen: file.network.listen,
+                bootstrap: file.network.bootstrap,
+                mdns: file.network.mdns,
+                server: file.network.server,
+                reachable: file.network.reachable,
+            },
+            data_directory: file.system.data_directory,
+            pin: file.keyring.path,
+            boot_attempts: file.system.boot_attempts,
+            slots: slots(file.slot)?,
+            peers: file.streaming.peers,
+            mirrors,
+            patience: duration("streaming.patience", &file.streaming.patience)?,
+            polling_interval: duration("polling.interval", &file.polling.interval)?,
+            health: file.handlers.health,
+            health_timeout: duration("handlers.health-timeout", timeout)?,
+            reboot: file.handlers.reboot,
+        })
+    }
+}
+
+/// Two slots of one class and type, on two devices, with two boot names (threats S87).
+fn slots(classes: BTreeMap<String, BTreeMap<String, SlotEntry>>) -> Result<[Slot; 2], CliError> {
+    let usage = |message: &str| CliError::new(Exit::Usage, message);
+    let mut found = Vec::new();
+    for (class, members) in classes {
+        for (index, entry) in members {
+            found.push(Slot {
+                name: format!("{class}.{index}"),
+                device: entry.device,
+                kind: entry.kind,
+                bootname: entry.bootname,
+            });
+        }
+    }
+    let slots: [Slot; 2] = found.try_into().map_err(|_| {
+        usage("slot: exactly two slots are needed, such as [slot.rootfs.0] and [slot.rootfs.1]")
+    })?;
+    let [a, b] = &slots;
+    if a.device == b.device || a.bootname == b.bootname {
+        return Err(usage("slot: the two slots share a device or a bootname"));
+    }
+    if a.kind != b.kind {
+        return Err(usage("slot: the two slots are of different types"));
+    }
+    Ok(slots)
+}
+
+#[cfg(test)]
+mod tests;

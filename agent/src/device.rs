@@ -1,0 +1,175 @@
+//! The data folder of one device and everything that lives in it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cli::durable::{self, Lock, PathError};
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use manifests::pin::Pin;
+use protocol::exchange::tree::Blob;
+
+use crate::boot::{BootFile, BootState};
+use crate::config::Config;
+use crate::journal::Journal;
+use crate::slot::Slot;
+use crate::state::{State, StateFile};
+use crate::trust::TrustStore;
+
+/// An opened device: this process alone may change it.
+#[derive(Debug)]
+pub struct Device {
+    /// The configuration.
+    pub config: Config,
+    /// Whom it trusts and what it follows.
+    pub pin: Pin,
+    /// The trusted files.
+    pub trust: TrustStore,
+    /// The journal.
+    pub journal: Journal,
+    boot_file: BootFile,
+    state_file: StateFile,
+    _lock: Lock,
+}
+
+impl Device {
+    /// Opens the device for changes.
+    ///
+    /// # Errors
+    /// [`CliError`]: [`Exit::Retry`] if another agent runs (threats S88), [`Exit::Usage`] if there is
+    /// no pin.
+    pub fn open(config: Config) -> Result<Self, CliError> {
+        let data = config.data_directory.as_path();
+        let trust = TrustStore::new(data);
+        let pin = trust.pin()?;
+        let lock = Lock::acquire(data)
+            .context(Exit::No, "lock")?
+            .ok_or_else(|| {
+                let message = format!("{} is in use by another agent", data.display());
+                CliError::new(Exit::Retry, message).hint("wait for it, or stop it")
+            })?;
+        for name in ["blobs", "trees"] {
+            durable::create_folder(&data.join(name)).context(Exit::No, "data folder")?;
+        }
+        let journal = Journal::open(data).context(Exit::No, "journal")?;
+        let (boot_file, state_file) = (BootFile::new(data), StateFile::new(data));
+        let device = Self {
+            trust,
+            pin,
+            journal,
+            boot_file,
+            state_file,
+            _lock: lock,
+            config,
+        };
+        device.boot()?;
+        device.state()?;
+        Ok(device)
+    }
+
+    /// The boot state.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn boot(&self) -> Result<BootState, CliError> {
+        self.boot_file.load(&self.config.slots)
+    }
+
+    /// Replaces the boot state.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn save_boot(&self, state: &BootState) -> Result<(), CliError> {
+        self.boot_file.save(state)
+    }
+
+    /// The agent's state.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn state(&self) -> Result<State, CliError> {
+        self.state_file.load()
+    }
+
+    /// Replaces the agent's state.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn save_state(&self, state: &State) -> Result<(), CliError> {
+        self.state_file.save(state)
+    }
+
+    /// Adds a decision to the journal.
+    ///
+    /// # Errors
+    /// [`CliError`]; what was decided must not be done then.
+    pub fn record(&mut self, event: &str, data: serde_json::Value) -> Result<(), CliError> {
+        tracing::info!(event, %data, "journal");
+        self.journal.add(event, data).context(Exit::No, "journal")
+    }
+
+    /// The slot that runs.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn running_slot(&self) -> Result<Slot, CliError> {
+        let booted = self.boot()?.booted;
+        self.find_slot(|slot| slot.bootname == booted)
+    }
+
+    /// The other slot: the only one that is ever written.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn other_slot(&self) -> Result<Slot, CliError> {
+        let booted = self.boot()?.booted;
+        self.find_slot(|slot| slot.bootname != booted)
+    }
+
+    fn find_slot(&self, wanted: impl Fn(&Slot) -> bool) -> Result<Slot, CliError> {
+        let slot = self.config.slots.iter().find(|slot| wanted(slot)).cloned();
+        slot.ok_or_else(|| CliError::new(Exit::Usage, "no such slot in the configuration"))
+    }
+
+    /// Where a blob is kept.
+    pub fn blob_path(&self, blob: &Blob) -> PathBuf {
+        self.config.data_directory.join("blobs").join(blob.name())
+    }
+
+    /// Where a blob's chunk level is kept.
+    pub fn tree_path(&self, blob: &Blob) -> PathBuf {
+        tree_path(&self.config.data_directory, blob)
+    }
+
+    /// Removes blobs and chunk levels other than those named, so that aborted runs don't fill the
+    /// disk (threats S89).
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn keep_only(&self, blobs: &[Blob]) -> Result<(), PathError> {
+        let names: Vec<String> = blobs.iter().map(Blob::name).collect();
+        for folder in ["blobs", "trees"] {
+            let folder = self.config.data_directory.join(folder);
+            let at = |error| PathError::new(&folder, error);
+            for entry in fs::read_dir(&folder).map_err(at)? {
+                let path = entry.map_err(at)?.path();
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                if names.iter().any(|name| *name == stem) {
+                    continue;
+                }
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(PathError::new(&path, error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tree_path(data: &Path, blob: &Blob) -> PathBuf {
+    data.join("trees").join(format!("{}.tree", blob.name()))
+}

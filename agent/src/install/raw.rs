@@ -1,0 +1,144 @@
+//! Raw slots: block devices and files, streamed with constant memory.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use cli::durable::PathError;
+use delta::{Delta, Expected};
+use manifests::release::DeltaRef;
+use protocol::exchange::tree::{Blob, ChunkTree, TreeBuilder};
+
+use super::{InstallError, Report, check_root};
+
+/// Bytes read or written at a time.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Opens a slot for writing an image of `size` bytes from its start. A device must be large enough;
+/// a file is made exactly as long as the image.
+fn open_slot(path: &Path, size: u64) -> Result<File, InstallError> {
+    let at = |error| PathError::new(path, error);
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(at)?;
+    if file.metadata().map_err(at)?.is_file() {
+        file.set_len(size).map_err(at)?;
+        return Ok(file);
+    }
+    let actual = file.seek(SeekFrom::End(0)).map_err(at)?;
+    file.rewind().map_err(at)?;
+    if actual < size {
+        let path = path.display().to_string();
+        return Err(InstallError::SlotTooSmall {
+            path,
+            actual,
+            needed: size,
+        });
+    }
+    Ok(file)
+}
+
+/// Applies a delta file to the image in `base` and writes the result to the slot at `target`. Every
+/// segment is verified before it is written.
+///
+/// # Errors
+/// [`InstallError`]; the slot is half-written then.
+pub fn apply_delta(
+    base: &Path,
+    (delta_path, delta): (&Path, &DeltaRef),
+    (target, image): (&Path, &Blob),
+    report: Report<'_>,
+) -> Result<(), InstallError> {
+    let open = |path: &Path| File::open(path).map_err(|error| PathError::new(path, error));
+    let mut base_file = open(base)?;
+    let expected = Expected {
+        base: *delta.base.blake3.as_bytes(),
+        base_size: delta.base.size,
+        target: image.root,
+        target_size: image.size,
+    };
+    // Header and table are checked before the slot is touched.
+    let mut container = Delta::open(open(delta_path)?, delta.blob.size, &expected)?;
+    let slot = open_slot(target, image.size)?;
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, slot);
+    delta::apply(&mut container, &mut base_file, &mut writer, report)?;
+    finish(writer, target)
+}
+
+/// Copies a verified file into the slot.
+///
+/// # Errors
+/// [`InstallError`]; the slot is half-written then.
+pub fn copy(
+    source: &Path,
+    target: &Path,
+    size: u64,
+    report: Report<'_>,
+) -> Result<(), InstallError> {
+    let at = |error| PathError::new(source, error);
+    let mut reader = File::open(source).map_err(at)?.take(size);
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, open_slot(target, size)?);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut done = 0;
+    loop {
+        let length = reader.read(&mut buffer).map_err(at)?;
+        let Some(piece) = buffer.get(..length).filter(|piece| !piece.is_empty()) else {
+            break;
+        };
+        writer
+            .write_all(piece)
+            .map_err(|error| PathError::new(target, error))?;
+        done += length as u64;
+        if report(done).is_break() {
+            return Err(InstallError::Stopped);
+        }
+    }
+    finish(writer, target)
+}
+
+fn finish(writer: BufWriter<File>, target: &Path) -> Result<(), InstallError> {
+    let sync = || {
+        writer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .sync_all()
+    };
+    Ok(sync().map_err(|error| PathError::new(target, error))?)
+}
+
+/// Reads the first `image.size` bytes of a slot back and checks them against the signed digest.
+/// Returns the chunk level, for serving the image to others.
+///
+/// # Errors
+/// [`InstallError::ReadBack`] if they differ (threats S83).
+pub fn read_back(path: &Path, image: &Blob) -> Result<ChunkTree, InstallError> {
+    let tree = hash_prefix(path, image.size)?;
+    check_root(path, &tree, &image.root)?;
+    Ok(tree)
+}
+
+/// The chunk level of the first `size` bytes of a file or device, or of all of it if it is shorter.
+///
+/// # Errors
+/// [`PathError`].
+pub fn hash_prefix(path: &Path, size: u64) -> Result<ChunkTree, PathError> {
+    let read = || {
+        let mut reader = File::open(path)?.take(size);
+        let mut builder = TreeBuilder::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let length = reader.read(&mut buffer)?;
+            let Some(piece) = buffer.get(..length).filter(|piece| !piece.is_empty()) else {
+                break;
+            };
+            builder.update(piece);
+        }
+        Ok(builder.finish())
+    };
+    read().map_err(|error| PathError::new(path, error))
+}

@@ -1,0 +1,126 @@
+//! Where metadata and blobs come from: peers first, then HTTP mirrors. Nothing that comes is
+//! believed here; the verifier and the chunk level decide.
+
+pub mod metadata;
+pub mod mirror;
+
+use std::collections::BTreeMap;
+
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use keys::SigningKey;
+use node::NodeHandle;
+use node::blocks::connect::{Link, find_links};
+use node::blocks::fetch::{self, FetchError, FetchReport};
+use node::blocks::partial::Partial;
+use node::blocks::store::BlobStore;
+use protocol::exchange::tree::Blob;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use mirror::Mirror;
+
+/// Links that wait to be used.
+const LINKS_WAITING_MAX: usize = 4;
+
+/// All sources of one device.
+#[derive(Debug)]
+pub struct Sources {
+    /// The device's node, if peers are used.
+    pub node: Option<NodeHandle>,
+    /// The mirrors.
+    pub mirrors: Vec<Mirror>,
+    blobs: BlobStore,
+    config: Config,
+}
+
+impl Sources {
+    /// Starts the node and prepares the mirrors.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn start(config: &Config, key: &SigningKey) -> Result<Self, CliError> {
+        let node = if config.peers {
+            Some(node::runtime::start(&config.node, key).context(Exit::No, "node")?)
+        } else {
+            None
+        };
+        let mirrors = config
+            .mirrors
+            .iter()
+            .map(|url| Mirror::new(url))
+            .collect::<Result<_, _>>()?;
+        let blobs = node
+            .as_ref()
+            .map(|node| node.blobs.clone())
+            .unwrap_or_default();
+        Ok(Self {
+            node,
+            mirrors,
+            blobs,
+            config: config.clone(),
+        })
+    }
+
+    /// The blobs that are served to others.
+    pub fn blobs(&self) -> &BlobStore {
+        &self.blobs
+    }
+
+    /// Fetches a blob into `partial` from every source that has it.
+    ///
+    /// # Errors
+    /// [`CliError`]: [`Exit::Retry`] if no source delivers, [`Exit::No`] if the disk refuses; what
+    /// arrived stays for the next run.
+    pub async fn fetch(
+        &self,
+        partial: &Partial,
+        progress: impl FnMut(u64),
+    ) -> Result<FetchReport, CliError> {
+        let (sender, links) = mpsc::channel::<Link>(LINKS_WAITING_MAX);
+        let mut finders = JoinSet::new();
+        let blob = partial.blob();
+        if let Some(node) = self.node.clone() {
+            let sender = sender.clone();
+            finders.spawn(async move {
+                if let Err(error) = find_links(node, blob, sender).await {
+                    tracing::warn!(%error, "no peers");
+                }
+            });
+        }
+        for mirror in &self.mirrors {
+            finders.spawn(mirror.clone().offer(blob, sender.clone()));
+        }
+        drop(sender);
+        let patience = self.config.patience;
+        let fetched = fetch::fetch(partial, &self.blobs, links, patience, progress).await;
+        fetched.map_err(|error| explain(&blob, &error))
+    }
+}
+
+fn explain(blob: &Blob, error: &FetchError) -> CliError {
+    let exit = match error {
+        FetchError::Starved { .. } => Exit::Retry,
+        FetchError::Disk(_) | FetchError::Task(_) => Exit::No,
+    };
+    let hint = match error {
+        FetchError::Starved { .. } => "run again later: what arrived is kept",
+        FetchError::Disk(_) | FetchError::Task(_) => "make room or check the disk, then run again",
+    };
+    CliError::from_error(exit, format_args!("blob {}", blob.name()), error).hint(hint)
+}
+
+/// Adds the sources of one fetch to those of an update.
+pub fn add(total: &mut FetchReport, part: FetchReport) {
+    let sum = |into: &mut BTreeMap<String, u64>, from: BTreeMap<String, u64>| {
+        for (name, bytes) in from {
+            *into.entry(name).or_default() += bytes;
+        }
+    };
+    sum(&mut total.bytes_by_source, part.bytes_by_source);
+    for (name, times) in part.liars {
+        *total.liars.entry(name).or_default() += times;
+    }
+    total.resumed_bytes += part.resumed_bytes;
+}

@@ -1,0 +1,183 @@
+//! Getting the signed metadata and verifying it: release head and catalog from peers, else files from
+//! mirrors. Whatever the source, the same verifier sees the same bytes.
+
+use std::time::SystemTime;
+
+use cli::durable::PathError;
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use manifests::catalog::Catalog;
+use manifests::client::{Client, ClientError, Effect, Reason, Repository, Request};
+use manifests::instant::UtcTime;
+use manifests::limits::CATALOG_BYTES_MAX;
+use node::blocks::partial::Partial;
+use protocol::dht::key::DhtKey;
+use protocol::dht::record::Record;
+use protocol::dht::release_head::ReleaseHead;
+
+use super::Sources;
+use super::mirror::Mirror;
+use crate::device::Device;
+
+/// Where verified metadata came from.
+#[derive(Debug)]
+pub struct Checked {
+    /// The verified repository.
+    pub repository: Repository,
+    /// `peers` or the mirror's URL.
+    pub source: String,
+    /// The catalog, to be served to others.
+    pub catalog: Option<protocol::exchange::tree::Blob>,
+}
+
+/// Gets and verifies the newest metadata. Sources are tried in order; one that lies, is stale or is
+/// silent is passed over, and if none is left the first refusal is reported, else that nobody
+/// answered.
+///
+/// # Errors
+/// [`CliError`] naming source, file and rule. Trusted files stay as the verifier left them.
+pub async fn check(device: &Device, sources: &Sources) -> Result<Checked, CliError> {
+    let mut refused: Option<CliError> = None;
+    let mut note = |error: CliError| {
+        tracing::warn!(%error, "source passed over");
+        let weight = |error: &CliError| u8::from(error.exit != Exit::Undecided);
+        if refused
+            .as_ref()
+            .is_none_or(|first| weight(first) < weight(&error))
+        {
+            refused = Some(error);
+        }
+    };
+    match from_peers(device, sources).await {
+        Ok(Some(checked)) => return Ok(checked),
+        Ok(None) => {}
+        Err(error) => note(error),
+    }
+    for mirror in &sources.mirrors {
+        match from_mirror(device, mirror).await {
+            Ok(checked) => return Ok(checked),
+            Err(error) => note(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| {
+        CliError::new(Exit::Undecided, "no source of updates is configured")
+            .hint("set streaming.peers or streaming.mirrors")
+    }))
+}
+
+async fn from_peers(device: &Device, sources: &Sources) -> Result<Option<Checked>, CliError> {
+    let Some(node) = &sources.node else {
+        return Ok(None);
+    };
+    let pin = &device.pin;
+    let key = DhtKey::release_head(pin.publisher_id.as_bytes(), pin.channel.as_str());
+    let found = node.get(key).await.context(Exit::No, "node")?;
+    let Some((Record::ReleaseHead(head), _)) = found.best else {
+        return Err(CliError::new(
+            Exit::Undecided,
+            format_args!(
+                "no peer knows a release of {} on channel {}",
+                pin.product, pin.channel
+            ),
+        )
+        .hint("check network.bootstrap; the publisher may not be seeding"));
+    };
+    let catalog = fetch_catalog(device, sources, &head).await?;
+    let read = |request: &Request| {
+        if request.name == "timestamp.json" {
+            return Some(head.timestamp.clone());
+        }
+        catalog.file(&request.name).map(<[u8]>::to_vec)
+    };
+    let mut client = start(device)?;
+    while let Some(request) = client.request() {
+        step(device, &mut client, &request, read(&request).as_deref())?;
+    }
+    let repository = client.finish().map_err(|error| refuse(&error))?;
+    Ok(Some(Checked {
+        repository,
+        source: "peers".to_owned(),
+        catalog: Some(head.catalog),
+    }))
+}
+
+async fn fetch_catalog(
+    device: &Device,
+    sources: &Sources,
+    head: &ReleaseHead,
+) -> Result<Catalog, CliError> {
+    let blob = head.catalog;
+    if blob.size > CATALOG_BYTES_MAX {
+        let message = format!("release head: catalog of {} bytes is too large", blob.size);
+        return Err(CliError::new(Exit::No, message));
+    }
+    let path = device.blob_path(&blob);
+    let partial =
+        Partial::open(blob, &path, &device.tree_path(&blob)).context(Exit::No, "catalog")?;
+    sources.fetch(&partial, |_| {}).await?;
+    let bytes = cli::durable::read(&path, CATALOG_BYTES_MAX).context(Exit::No, "catalog")?;
+    Catalog::parse(&bytes).context(Exit::No, "catalog")
+}
+
+async fn from_mirror(device: &Device, mirror: &Mirror) -> Result<Checked, CliError> {
+    let mut client = start(device)?;
+    while let Some(request) = client.request() {
+        let path = format!("metadata/{}", request.name);
+        let bytes = mirror.small_file(&path, request.length_max).await?;
+        step(device, &mut client, &request, bytes.as_deref())?;
+    }
+    let repository = client.finish().map_err(|error| refuse(&error))?;
+    Ok(Checked {
+        repository,
+        source: mirror.url().to_owned(),
+        catalog: None,
+    })
+}
+
+fn start(device: &Device) -> Result<Client, CliError> {
+    let now = UtcTime::from_system(SystemTime::now());
+    let stored = device
+        .trust
+        .load(&device.pin)
+        .context(Exit::No, "trusted files")?;
+    Client::start(stored, device.pin.product.clone(), now).map_err(|error| refuse(&error))
+}
+
+/// Feeds one file to the verifier and stores what it accepts before going on.
+fn step(
+    device: &Device,
+    client: &mut Client,
+    request: &Request,
+    bytes: Option<&[u8]>,
+) -> Result<(), CliError> {
+    let effects = client.respond(bytes).map_err(|error| {
+        if let (Reason::Equivocation(_), Some(bytes)) = (&error.reason, bytes)
+            && let Err(error) = device.trust.keep_evidence(&request.name, bytes)
+        {
+            tracing::error!(%error, "evidence of equivocation not kept");
+        }
+        refuse(&error)
+    })?;
+    let apply = |effect: &Effect| device.trust.apply(effect);
+    let stored: Result<(), PathError> = effects.iter().try_for_each(apply);
+    stored.context(Exit::No, "trusted files")
+}
+
+/// Gives a refusal its exit code and the fix.
+pub fn refuse(error: &ClientError) -> CliError {
+    let (exit, fix) = match &error.reason {
+        Reason::Expired { .. } => (
+            Exit::Stale,
+            "the source is stale or the clock is wrong; try again later",
+        ),
+        Reason::Rollback { .. } => (Exit::Rollback, "the source serves old files; use another"),
+        Reason::Equivocation(_) => (
+            Exit::Equivocation,
+            "evidence is kept in trusted/evidence; tell the publisher",
+        ),
+        Reason::Absent => (Exit::Undecided, "the source is incomplete; use another"),
+        Reason::TooManyRoots(_) => (Exit::Retry, "run again to go on"),
+        _ => (Exit::No, "the source is damaged or hostile; use another"),
+    };
+    CliError::new(exit, format_args!("refused: metadata/{error}")).hint(fix)
+}

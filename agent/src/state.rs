@@ -1,0 +1,123 @@
+//! What the agent knows across restarts, beside the trusted metadata: one small file, replaced whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cli::exit::Context as _;
+use cli::{CliError, Exit, durable};
+use protocol::exchange::tree::Blob;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of the file.
+const STATE_BYTES_MAX: u64 = 256 * 1024;
+/// Failed releases that are remembered; the oldest are forgotten.
+const FAILED_MAX: usize = 64;
+
+/// An image in a slot, as it was verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// The version that people read.
+    pub version: String,
+    /// The release counter.
+    pub release: u64,
+    /// The security version.
+    pub security_version: u64,
+    /// BLAKE3 of the image, hex.
+    pub blake3: String,
+    /// Bytes of the image.
+    pub size: u64,
+}
+
+impl Image {
+    /// The image's content address; `None` if the file was edited by hand.
+    pub fn blob(&self) -> Option<Blob> {
+        let mut root = [0; 32];
+        hex::decode_to_slice(&self.blake3, &mut root).ok()?;
+        Some(Blob {
+            root,
+            size: self.size,
+        })
+    }
+}
+
+/// An installed image that has not proved itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// The boot name of its slot.
+    pub bootname: String,
+    /// The image.
+    pub image: Image,
+    /// The version it replaces.
+    pub from: Option<String>,
+}
+
+/// The agent's state. Counters never go down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct State {
+    /// What each slot holds, by boot name; nothing while it is written.
+    pub slots: BTreeMap<String, Image>,
+    /// The image on trial.
+    pub pending: Option<Pending>,
+    /// The highest release that proved itself here.
+    pub release_floor: u64,
+    /// The highest security version that proved itself here.
+    pub security_floor: u64,
+    /// Releases that failed here and are not tried again.
+    pub failed: BTreeSet<u64>,
+    /// The newest timestamp version seen and when it was first seen, seconds since 1970.
+    pub newest_seen: Option<(u64, u64)>,
+}
+
+impl State {
+    /// Notes a release that failed.
+    pub fn fail(&mut self, release: u64) {
+        self.failed.insert(release);
+        while self.failed.len() > FAILED_MAX {
+            self.failed.pop_first();
+        }
+    }
+}
+
+/// The file that holds the state.
+#[derive(Clone, Debug)]
+pub struct StateFile {
+    path: PathBuf,
+}
+
+impl StateFile {
+    /// Names the file in the data folder.
+    pub fn new(data: &Path) -> Self {
+        Self {
+            path: data.join("state.json"),
+        }
+    }
+
+    /// Reads the state; a device without one has none yet.
+    ///
+    /// # Errors
+    /// [`CliError`] if it can't be read: a damaged file must not lower the counters (threats S85).
+    pub fn load(&self) -> Result<State, CliError> {
+        let bytes = durable::read_if_there(&self.path, STATE_BYTES_MAX);
+        match bytes.context(Exit::No, "agent state")? {
+            None => Ok(State::default()),
+            Some(bytes) => serde_json::from_slice(&bytes)
+                .context(Exit::No, self.path.display())
+                .map_err(|error| {
+                    error.hint("restore the file; without it the anti-rollback counters are lost")
+                }),
+        }
+    }
+
+    /// Replaces the state, durably.
+    ///
+    /// # Errors
+    /// [`CliError`]; the old state is in force then.
+    pub fn save(&self, state: &State) -> Result<(), CliError> {
+        let bytes = serde_json::to_vec_pretty(state).context(Exit::No, "agent state")?;
+        durable::replace(&self.path, &bytes, durable::Access::World)
+            .context(Exit::No, "agent state")
+    }
+}

@@ -1,0 +1,170 @@
+//! Keys by URI: reading, permissions, passcodes; and writing new key files.
+
+use std::fs;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use keys::file::KEY_FILE_BYTES_MAX;
+use keys::{Algorithm, Cost, KeyFile, KeyUri, Protection, PublicKey, SigningKey};
+use zeroize::Zeroizing;
+
+use crate::durable::{self, Access};
+use crate::exit::{CliError, Context as _, Exit};
+
+/// Environment variable that holds the passcode where nobody can be asked.
+pub const PASSCODE_VARIABLE: &str = "STREEMBIT_PASSCODE";
+/// Environment variable that names a file with the passcode, for CI systems that mount secrets.
+pub const PASSCODE_FILE_VARIABLE: &str = "STREEMBIT_PASSCODE_FILE";
+/// Bytes of a passcode file.
+const PASSCODE_BYTES_MAX: u64 = 1024;
+
+/// The operating system's randomness, for the cores that take an rng.
+pub fn os_rng() -> impl rand_core::CryptoRng {
+    rand_core::UnwrapErr(getrandom::SysRng)
+}
+
+/// Opens the signing key that a URI names (`file:PATH`, a bare path, `env:NAME`).
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`]: unreadable, readable by others, wrong passcode, malformed.
+pub fn open(uri: &str) -> Result<SigningKey, CliError> {
+    let key_file = read(uri)?;
+    if !key_file.is_encrypted() {
+        return key_file.open(None).context(Exit::Key, uri);
+    }
+    let passcode = passcode(&format!("passcode of {uri}"))?;
+    key_file
+        .open(Some(passcode.as_str()))
+        .context(Exit::Key, uri)
+        .map_err(|error| {
+            error.hint(format!(
+                "set {PASSCODE_VARIABLE} or {PASSCODE_FILE_VARIABLE}"
+            ))
+        })
+}
+
+/// The public half of the key that a URI names; needs no passcode.
+///
+/// # Errors
+/// As [`open`].
+pub fn public(uri: &str) -> Result<PublicKey, CliError> {
+    Ok(read(uri)?.public().clone())
+}
+
+fn read(uri: &str) -> Result<KeyFile, CliError> {
+    let text = match KeyUri::parse(uri).context(Exit::Key, format_args!("key {uri:?}"))? {
+        KeyUri::File(path) => {
+            let path = PathBuf::from(path);
+            check_private(&path).context(Exit::Key, "key file")?;
+            let limit = u64::try_from(KEY_FILE_BYTES_MAX).unwrap_or(u64::MAX);
+            let bytes = durable::read(&path, limit).context(Exit::Key, "key file")?;
+            String::from_utf8(bytes).context(Exit::Key, path.display())?
+        }
+        KeyUri::Env(name) => {
+            std::env::var(&name).context(Exit::Key, format_args!("environment variable {name}"))?
+        }
+    };
+    KeyFile::parse(&text).context(Exit::Key, uri)
+}
+
+/// A key file is a regular file that nobody but its owner can read (threats K75).
+fn check_private(path: &Path) -> Result<(), durable::PathError> {
+    let check = || {
+        let metadata = fs::metadata(path)?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "is not a regular file",
+            ));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            let rule = "can be read by group or others; fix: chmod 600";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, rule));
+        }
+        Ok(())
+    };
+    check().map_err(|error| durable::PathError::new(path, error))
+}
+
+/// Where the passcode of a new key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewKey {
+    /// Encrypted under the passcode of the environment or the prompt.
+    Encrypted,
+    /// Not encrypted: for devices and daemons that start unattended.
+    Unprotected,
+}
+
+/// Generates a key and writes its file; an existing file is never overwritten.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`].
+pub fn create(
+    path: &Path,
+    algorithm: Algorithm,
+    label: &str,
+    protection: NewKey,
+) -> Result<SigningKey, CliError> {
+    if path.exists() {
+        return Err(
+            CliError::new(Exit::Key, format_args!("{} exists already", path.display()))
+                .hint("choose another path; a key is never overwritten"),
+        );
+    }
+    let mut rng = os_rng();
+    let key = SigningKey::generate(algorithm, &mut rng);
+    let passcode = match protection {
+        NewKey::Encrypted => Some(new_passcode(&path.display().to_string())?),
+        NewKey::Unprotected => None,
+    };
+    let protection = match &passcode {
+        Some(passcode) => Protection::Passcode {
+            passcode: passcode.as_str(),
+            cost: Cost::default(),
+        },
+        None => Protection::Unprotected,
+    };
+    let text = keys::file::seal(&key, label, protection, &mut rng)
+        .context(Exit::Key, format_args!("key {label}"))?;
+    durable::replace(path, text.as_bytes(), Access::Owner).context(Exit::Key, "key file")?;
+    Ok(key)
+}
+
+/// The passcode of the environment, else asked at the terminal.
+fn passcode(prompt: &str) -> Result<Zeroizing<String>, CliError> {
+    if let Ok(passcode) = std::env::var(PASSCODE_VARIABLE) {
+        return Ok(Zeroizing::new(passcode));
+    }
+    if let Ok(path) = std::env::var(PASSCODE_FILE_VARIABLE) {
+        let path = PathBuf::from(path);
+        check_private(&path).context(Exit::Key, "passcode file")?;
+        let bytes = durable::read(&path, PASSCODE_BYTES_MAX).context(Exit::Key, "passcode file")?;
+        let text = Zeroizing::new(String::from_utf8(bytes).context(Exit::Key, path.display())?);
+        return Ok(Zeroizing::new(
+            text.trim_end_matches(['\r', '\n']).to_owned(),
+        ));
+    }
+    if !io::stdin().is_terminal() {
+        return Err(
+            CliError::new(Exit::Key, format_args!("{prompt} is needed")).hint(format!(
+                "set {PASSCODE_VARIABLE} or {PASSCODE_FILE_VARIABLE}"
+            )),
+        );
+    }
+    rpassword::prompt_password(format!("{prompt}: "))
+        .map(Zeroizing::new)
+        .context(Exit::Key, "prompt")
+}
+
+/// A passcode for a new key: policy checked, asked twice at a terminal.
+fn new_passcode(what: &str) -> Result<Zeroizing<String>, CliError> {
+    let first = passcode(&format!("new passcode for {what}"))?;
+    keys::passcode::check(&first).context(Exit::Key, "passcode")?;
+    let from_environment =
+        std::env::var(PASSCODE_VARIABLE).is_ok() || std::env::var(PASSCODE_FILE_VARIABLE).is_ok();
+    if !from_environment && passcode("again")? != first {
+        return Err(CliError::new(Exit::Key, "the two passcodes differ"));
+    }
+    Ok(first)
+}

@@ -1,0 +1,71 @@
+//! Progress of long work: a bar on a terminal, a plain line now and then elsewhere.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::human;
+use crate::output::Output;
+
+/// Between two plain lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Progress of one job counted in bytes.
+#[derive(Debug)]
+pub struct Progress {
+    output: Output,
+    label: String,
+    total: u64,
+    bar: Option<ProgressBar>,
+    last_line: Mutex<Instant>,
+}
+
+impl Progress {
+    /// Starts a job of `total` bytes.
+    pub fn start(output: Output, label: impl Into<String>, total: u64) -> Self {
+        let label = label.into();
+        let bar = (io::stderr().is_terminal() && !output.quiet).then(|| {
+            let template = "{msg:<24} {bar:30} {bytes:>10} of {total_bytes:<10} {bytes_per_sec}";
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            bar.set_style(style);
+            bar.set_message(label.clone());
+            bar
+        });
+        Self {
+            output,
+            label,
+            total,
+            bar,
+            last_line: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Says how many bytes are done.
+    pub fn set(&self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            return;
+        }
+        let Ok(mut last) = self.last_line.lock() else {
+            return;
+        };
+        if last.elapsed() >= LINE_INTERVAL {
+            *last = Instant::now();
+            drop(last);
+            let (done, total) = (human::bytes(done), human::bytes(self.total));
+            self.output
+                .note(format_args!("{}: {done} of {total}", self.label));
+        }
+    }
+
+    /// Ends the job.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

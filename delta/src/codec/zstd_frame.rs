@@ -1,0 +1,100 @@
+//! One zstd frame (RFC 8878) of known decompressed size, decoded in one go into a buffer of that
+//! size: no window is allocated, and no number of the frame decides about memory.
+
+use std::io;
+
+use super::CodecError;
+use crate::limits::WINDOW_BYTES_MAX;
+
+#[cfg(test)]
+mod tests;
+
+/// Magic of a frame, RFC 8878 section 3.1.1; skippable frames have others and are refused.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Compresses `bytes` to one frame; nothing becomes nothing.
+///
+/// # Errors
+/// What zstd reports.
+pub(super) fn encode(bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut frame = zstd::bulk::compress(bytes, level)?;
+    frame.shrink_to_fit();
+    Ok(frame)
+}
+
+/// Decompresses one frame to exactly `size` bytes.
+///
+/// * `size`: trusted and bounded by the caller; allocated.
+///
+/// # Errors
+/// [`CodecError::Window`], or [`CodecError::Decompress`] also if the frame yields another size.
+pub(super) fn decode(
+    stream: &'static str,
+    frame: &[u8],
+    size: usize,
+) -> Result<Vec<u8>, CodecError> {
+    let wrong_size = CodecError::Malformed {
+        defect: "a stream has another size than declared",
+    };
+    if size == 0 {
+        return if frame.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(wrong_size)
+        };
+    }
+    let actual = window(frame).ok_or(CodecError::Malformed {
+        defect: "no zstd frame",
+    })?;
+    if actual > WINDOW_BYTES_MAX {
+        return Err(CodecError::Window { stream, actual });
+    }
+    let one_frame = zstd::zstd_safe::find_frame_compressed_size(frame);
+    if one_frame != Ok(frame.len()) {
+        return Err(CodecError::Malformed {
+            defect: "more or less than one zstd frame",
+        });
+    }
+    let mut bytes = vec![0; size];
+    let written = zstd::bulk::decompress_to_buffer(frame, bytes.as_mut_slice())
+        .map_err(|source| CodecError::Decompress { stream, source })?;
+    if written != size {
+        return Err(wrong_size);
+    }
+    Ok(bytes)
+}
+
+/// Window the frame declares, RFC 8878 section 3.1.1.1: its descriptor, or the content size.
+fn window(frame: &[u8]) -> Option<u64> {
+    let (&magic, rest) = frame.split_first_chunk::<4>()?;
+    let (&descriptor, rest) = rest.split_first()?;
+    if magic != MAGIC {
+        return None;
+    }
+    if descriptor & 0x20 == 0 {
+        let (&byte, _) = rest.split_first()?;
+        let base = 1_u64 << (10_u32.saturating_add(u32::from(byte >> 3)));
+        let eighths = u64::from(byte & 7);
+        return Some(base.saturating_add((base >> 3).saturating_mul(eighths)));
+    }
+    let dictionary = match descriptor & 3 {
+        0 => 0,
+        1 => 1,
+        2 => 2,
+        _ => 4,
+    };
+    let content = rest.get(dictionary..)?;
+    match descriptor >> 6 {
+        0 => content.first().map(|&byte| u64::from(byte)),
+        1 => content
+            .first_chunk()
+            .map(|&size| u64::from(u16::from_le_bytes(size)).saturating_add(256)),
+        2 => content
+            .first_chunk()
+            .map(|&size| u64::from(u32::from_le_bytes(size))),
+        _ => content.first_chunk().map(|&size| u64::from_le_bytes(size)),
+    }
+}

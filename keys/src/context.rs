@@ -1,0 +1,32 @@
+//! The closed list of domain-separation strings of formats that are ours.
+//!
+//! Formats fixed by a standard (TUF, DSSE, JOSE) sign exactly what their standard says and have no
+//! entry here.
+
+/// What a hash or an AEAD of ours is for. No string is a prefix of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Context {
+    /// Keys under which records stand in the DHT.
+    Dht,
+    /// Associated data of an encrypted key file, see [`crate::file`].
+    KeyFile,
+    /// Node ids, see [`crate::id`].
+    NodeId,
+}
+
+impl Context {
+    /// Every context, in order.
+    pub const ALL: [Self; 3] = [Self::Dht, Self::KeyFile, Self::NodeId];
+
+    /// Returns the ASCII bytes that go first into the hash or the associated data.
+    pub const fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Dht => b"streembit/dht/1",
+            Self::KeyFile => b"streembit/keyfile/1",
+            Self::NodeId => b"streembit/node/1",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

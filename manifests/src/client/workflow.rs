@@ -1,0 +1,370 @@
+//! The steps of the workflow, in the order of TUF 1.0.34 sections 5.3 to 5.6.
+
+use super::rules::{
+    SNAPSHOT_FILE, accept, at, bounded, check_equivocation, check_expiry, check_rollback,
+    check_successor, check_version, remembered, reusable, role_meta, trusted,
+};
+use super::{Client, ClientError, Effect, Reason, Repository, Request, Step, Stored};
+use crate::envelope::{Authority, Envelope, Metadata, Verified};
+use crate::instant::UtcTime;
+use crate::limits;
+use crate::name::Name;
+use crate::root::{Role, Root};
+use crate::snapshot::Snapshot;
+use crate::targets::Targets;
+use crate::timestamp::Timestamp;
+
+const ROOT_FILE: &str = "root.json";
+const TIMESTAMP_FILE: &str = "timestamp.json";
+const TARGETS_FILE: &str = "targets.json";
+const TARGETS_ROLE: &str = "targets";
+
+impl Client {
+    /// Starts a run from stored files, for one product, at one fixed time (TUF 5.1).
+    ///
+    /// # Errors
+    /// [`ClientError`] if the stored root is malformed or not signed by its own threshold.
+    pub fn start(stored: Stored, product: Name, now: UtcTime) -> Result<Self, ClientError> {
+        let root = Envelope::<Root>::parse(&stored.root)
+            .map_err(|error| at(ROOT_FILE, error))?
+            .verify_self()
+            .map_err(|error| at(ROOT_FILE, error))?;
+        Ok(Self {
+            product_name: product,
+            now,
+            step: Step::Root,
+            rotations: 0,
+            stored,
+            root,
+            timestamp: None,
+            snapshot: None,
+            targets: None,
+            product: None,
+            failure: None,
+        })
+    }
+
+    /// The file wanted next; `None` when the workflow is complete, or over because a rule was broken:
+    /// [`Client::finish`] tells which.
+    pub fn request(&self) -> Option<Request> {
+        if self.failure.is_some() {
+            return None;
+        }
+        let (name, length_max) = match self.step {
+            Step::Root => {
+                let version = self.root.header().version.saturating_add(1);
+                (format!("{version}.root.json"), limits::ROOT_BYTES_MAX)
+            }
+            Step::Timestamp => (TIMESTAMP_FILE.to_owned(), limits::TIMESTAMP_BYTES_MAX),
+            Step::Snapshot => {
+                let meta = self.timestamp.as_ref()?.snapshot();
+                let length = bounded(meta, limits::SNAPSHOT_BYTES_MAX);
+                (format!("{}.snapshot.json", meta.version), length)
+            }
+            Step::Targets => self.targets_request(TARGETS_ROLE)?,
+            Step::Product => self.targets_request(self.product_name.as_str())?,
+            Step::Done => return None,
+        };
+        Some(Request {
+            name,
+            length_max,
+            optional: self.step == Step::Root,
+        })
+    }
+
+    fn targets_request(&self, role: &str) -> Option<(String, u64)> {
+        let meta = self.snapshot.as_ref()?.role(role)?;
+        Some((
+            format!("{}.{role}.json", meta.version),
+            bounded(meta, limits::TARGETS_BYTES_MAX),
+        ))
+    }
+
+    /// Takes the requested file, `None` if the source says that it does not exist, and returns what
+    /// to store.
+    ///
+    /// # Errors
+    /// [`ClientError`] naming file and rule. The client is then at its end; effects that earlier
+    /// calls returned stay valid. Where a stored file, reused below the one just taken, breaks a rule,
+    /// the effects are returned first and [`Client::finish`] gives the error.
+    pub fn respond(&mut self, bytes: Option<&[u8]>) -> Result<Vec<Effect>, ClientError> {
+        let request = self.request().ok_or_else(|| at("-", Reason::Order))?;
+        let outcome = self.take(&request, bytes);
+        if let Err(error) = &outcome {
+            self.failure = Some(error.clone());
+        }
+        outcome
+    }
+
+    fn take(
+        &mut self,
+        request: &Request,
+        bytes: Option<&[u8]>,
+    ) -> Result<Vec<Effect>, ClientError> {
+        let Some(bytes) = bytes else {
+            if request.optional {
+                return self.finish_roots();
+            }
+            return Err(at(&request.name, Reason::Absent));
+        };
+        let limit = request.length_max;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+            return Err(at(&request.name, Reason::TooLong { limit }));
+        }
+        let name = request.name.as_str();
+        match self.step {
+            Step::Root => self.accept_root(name, bytes),
+            Step::Timestamp => self.accept_timestamp(name, bytes),
+            Step::Snapshot => self.accept_snapshot(name, bytes),
+            Step::Targets => self.accept_targets(name, bytes),
+            Step::Product => self.accept_product(name, bytes),
+            Step::Done => Err(at(name, Reason::Order)),
+        }
+    }
+
+    /// Gives the verified repository.
+    ///
+    /// # Errors
+    /// The rule that ended the run; [`Reason::Order`] if files are still wanted.
+    pub fn finish(self) -> Result<Repository, ClientError> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        match (self.timestamp, self.snapshot, self.targets, self.product) {
+            (Some(timestamp), Some(snapshot), Some(targets), Some(product)) => Ok(Repository {
+                root: self.root,
+                timestamp,
+                snapshot,
+                targets,
+                product,
+            }),
+            _ => Err(at("-", Reason::Order)),
+        }
+    }
+
+    /// TUF 5.3.3 to 5.3.8: one version up, signed by the old and the new threshold.
+    fn accept_root(&mut self, name: &str, bytes: &[u8]) -> Result<Vec<Effect>, ClientError> {
+        if self.rotations >= limits::ROOT_ROTATIONS_MAX {
+            return Err(at(name, Reason::TooManyRoots(limits::ROOT_ROTATIONS_MAX)));
+        }
+        let next = Envelope::<Root>::parse(bytes).map_err(|error| at(name, error))?;
+        let next = next
+            .verify_successor(&self.root)
+            .map_err(|error| at(name, error))?;
+        let expected = self.root.header().version.saturating_add(1);
+        check_version(name, expected, next.header().version)?;
+        let mut effects = Vec::new();
+        let rotated =
+            |role: Role| self.root.role(role).distinct_keys() != next.role(role).distinct_keys();
+        // Before the root is stored: a cut in between repeats the rotation instead of missing it.
+        if rotated(Role::Timestamp) || rotated(Role::Snapshot) {
+            self.stored.timestamp = None;
+            self.stored.snapshot = None;
+            effects.push(Effect::Delete(TIMESTAMP_FILE.to_owned()));
+            effects.push(Effect::Delete(SNAPSHOT_FILE.to_owned()));
+        }
+        effects.push(Effect::Store(ROOT_FILE.to_owned(), bytes.to_vec()));
+        self.root = next;
+        self.rotations = self.rotations.saturating_add(1);
+        Ok(effects)
+    }
+
+    /// TUF 5.3.10: the last root must not be expired; roots on the way may be.
+    fn finish_roots(&mut self) -> Result<Vec<Effect>, ClientError> {
+        check_expiry(ROOT_FILE, &*self.root, self.now)?;
+        if !self.root.consistent_snapshot() {
+            return Err(at(ROOT_FILE, Reason::NotConsistent));
+        }
+        self.step = Step::Timestamp;
+        Ok(Vec::new())
+    }
+
+    /// TUF 5.4.
+    fn accept_timestamp(&mut self, name: &str, bytes: &[u8]) -> Result<Vec<Effect>, ClientError> {
+        let authority = self.root.role(Role::Timestamp);
+        let offered: Verified<Timestamp> = accept(name, bytes, authority)?;
+        let stored = remembered::<Timestamp>(self.stored.timestamp.as_deref(), authority);
+        let mut effects = Vec::new();
+        if let Some(trusted) = &stored {
+            check_successor(name, trusted, &offered)?;
+            let (old, new) = (trusted.snapshot().version, offered.snapshot().version);
+            check_rollback(SNAPSHOT_FILE, old, new)?;
+        }
+        check_expiry(name, &*offered, self.now)?;
+        let known = stored.is_some_and(|old| old.header().version == offered.header().version);
+        if !known {
+            effects.push(Effect::Store(TIMESTAMP_FILE.to_owned(), bytes.to_vec()));
+        }
+        self.timestamp = Some(offered);
+        self.step = Step::Snapshot;
+        self.failure = self.reuse_snapshot().err();
+        Ok(effects)
+    }
+
+    /// Takes the stored snapshot if it is the one the timestamp names.
+    fn reuse_snapshot(&mut self) -> Result<(), ClientError> {
+        let Some(timestamp) = &self.timestamp else {
+            return Ok(());
+        };
+        let bytes = self.stored.snapshot.as_deref();
+        let authority = self.root.role(Role::Snapshot);
+        if let Some(snapshot) = reusable::<Snapshot>(bytes, authority, timestamp.snapshot()) {
+            self.take_snapshot(snapshot)?;
+            self.reuse_targets()?;
+        }
+        Ok(())
+    }
+
+    /// TUF 5.5.
+    fn accept_snapshot(&mut self, name: &str, bytes: &[u8]) -> Result<Vec<Effect>, ClientError> {
+        let timestamp = self
+            .timestamp
+            .as_ref()
+            .ok_or_else(|| at(name, Reason::Order))?;
+        let meta = *timestamp.snapshot();
+        let authority = self.root.role(Role::Snapshot);
+        meta.check(bytes).map_err(|error| at(name, error))?;
+        let offered: Verified<Snapshot> = accept(name, bytes, authority)?;
+        check_version(name, meta.version, offered.header().version)?;
+        if let Some(trusted) = remembered::<Snapshot>(self.stored.snapshot.as_deref(), authority) {
+            check_successor(name, &trusted, &offered)?;
+            for (file, old) in trusted.files() {
+                let new = offered.files().get(file);
+                let new = new.ok_or_else(|| at(name, Reason::RoleDropped(file.clone())))?;
+                check_rollback(file, old.version, new.version)?;
+            }
+        }
+        self.take_snapshot(offered)?;
+        self.failure = self.reuse_targets().err();
+        Ok(vec![Effect::Store(
+            SNAPSHOT_FILE.to_owned(),
+            bytes.to_vec(),
+        )])
+    }
+
+    fn take_snapshot(&mut self, snapshot: Verified<Snapshot>) -> Result<(), ClientError> {
+        check_expiry(SNAPSHOT_FILE, &*snapshot, self.now)?;
+        role_meta(&snapshot, TARGETS_ROLE)?;
+        role_meta(&snapshot, self.product_name.as_str())?;
+        self.snapshot = Some(snapshot);
+        self.step = Step::Targets;
+        Ok(())
+    }
+
+    /// Takes the stored targets if they are those that the snapshot names.
+    fn reuse_targets(&mut self) -> Result<(), ClientError> {
+        let Some(snapshot) = &self.snapshot else {
+            return Ok(());
+        };
+        let meta = role_meta(snapshot, TARGETS_ROLE)?;
+        let authority = self.root.role(Role::Targets);
+        if let Some(targets) = reusable(self.stored.targets.as_deref(), authority, meta) {
+            self.take_targets(targets)?;
+            self.reuse_product()?;
+        }
+        Ok(())
+    }
+
+    /// TUF 5.6 for the top-level role.
+    fn accept_targets(&mut self, name: &str, bytes: &[u8]) -> Result<Vec<Effect>, ClientError> {
+        let authority = self.root.role(Role::Targets).clone();
+        let stored = self.stored.targets.as_deref();
+        let targets = self.accept_role(name, bytes, TARGETS_ROLE, (&authority, stored))?;
+        self.take_targets(targets)?;
+        self.failure = self.reuse_product().err();
+        Ok(vec![Effect::Store(TARGETS_FILE.to_owned(), bytes.to_vec())])
+    }
+
+    fn take_targets(&mut self, targets: Verified<Targets>) -> Result<(), ClientError> {
+        check_expiry(TARGETS_FILE, &*targets, self.now)?;
+        self.targets = Some(targets);
+        self.step = Step::Product;
+        Ok(())
+    }
+
+    /// Takes the stored product role if it is the one that the snapshot names.
+    fn reuse_product(&mut self) -> Result<(), ClientError> {
+        let (Some(snapshot), Some(targets)) = (&self.snapshot, &self.targets) else {
+            return Ok(());
+        };
+        let name = &self.product_name;
+        let delegation = targets.delegation(name);
+        let missing = || at(TARGETS_FILE, Reason::NotDelegated(name.clone()));
+        let authority = &delegation.ok_or_else(missing)?.authority;
+        let meta = role_meta(snapshot, name.as_str())?;
+        match reusable(self.stored.product.as_deref(), authority, meta) {
+            Some(product) => self.take_product(product),
+            None => Ok(()),
+        }
+    }
+
+    /// TUF 5.6 for the delegated role of the product.
+    fn accept_product(&mut self, name: &str, bytes: &[u8]) -> Result<Vec<Effect>, ClientError> {
+        let delegation = self
+            .targets
+            .as_ref()
+            .and_then(|role| role.delegation(&self.product_name));
+        let authority = delegation
+            .ok_or_else(|| at(name, Reason::Order))?
+            .authority
+            .clone();
+        let role = self.product_name.to_string();
+        let stored = self.stored.product.as_deref();
+        let product = self.accept_role(name, bytes, &role, (&authority, stored))?;
+        self.take_product(product)?;
+        Ok(vec![Effect::Store(format!("{role}.json"), bytes.to_vec())])
+    }
+
+    fn take_product(&mut self, product: Verified<Targets>) -> Result<(), ClientError> {
+        let file = format!("{}.json", self.product_name);
+        check_expiry(&file, &*product, self.now)?;
+        let targets = self
+            .targets
+            .as_ref()
+            .ok_or_else(|| at(&file, Reason::Order))?;
+        let delegation = targets.delegation(&self.product_name);
+        let delegation = delegation.ok_or_else(|| at(&file, Reason::Order))?;
+        if let Some(name) = product
+            .targets()
+            .keys()
+            .find(|name| !delegation.matches(name.as_str()))
+        {
+            return Err(at(&file, Reason::NotAllowed(name.clone())));
+        }
+        self.product = Some(product);
+        self.step = Step::Done;
+        Ok(())
+    }
+
+    /// Verifies a targets role against the snapshot and its authority.
+    fn accept_role(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        role: &str,
+        (authority, stored): (&Authority, Option<&[u8]>),
+    ) -> Result<Verified<Targets>, ClientError> {
+        let snapshot = self
+            .snapshot
+            .as_ref()
+            .ok_or_else(|| at(name, Reason::Order))?;
+        let meta = role_meta(snapshot, role)?;
+        meta.check(bytes).map_err(|error| at(name, error))?;
+        let offered = accept(name, bytes, authority)?;
+        check_version(name, meta.version, Metadata::header(&*offered).version)?;
+        if let Some(trusted) = trusted(stored, authority) {
+            check_equivocation(name, &trusted, &offered)?;
+        }
+        Ok(offered)
+    }
+}
+
+impl Stored {
+    /// A device that has seen nothing yet but its pin.
+    pub fn from_pin(pin: &crate::pin::Pin) -> Self {
+        Self {
+            root: pin.root.clone(),
+            ..Self::default()
+        }
+    }
+}

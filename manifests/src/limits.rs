@@ -1,0 +1,46 @@
+//! Every bound on foreign bytes in this crate, with unit and reason.
+
+/// Bytes of `N.root.json`. A root with six mixed keys is 3 KiB; DESIGN section 10 sets 64 KiB.
+pub const ROOT_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of `timestamp.json`. It names one file; DESIGN section 10 sets 16 KiB.
+pub const TIMESTAMP_BYTES_MAX: u64 = 16 * 1024;
+/// Bytes of a snapshot whose length the timestamp doesn't state. 100 bytes per role, 1,000 roles.
+pub const SNAPSHOT_BYTES_MAX: u64 = 256 * 1024;
+/// Bytes of a targets role whose length the snapshot doesn't state. 1,000 releases of 1 KiB.
+pub const TARGETS_BYTES_MAX: u64 = 1024 * 1024;
+/// Bytes of a catalog: root chain, snapshot, targets and product roles (DESIGN section 10).
+pub const CATALOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of a device pin: one root as text, every byte of it escaped at worst, and a dozen fields.
+pub const PIN_BYTES_MAX: u64 = 2 * ROOT_BYTES_MAX + 4 * 1024;
+/// New roots followed in one run; the progress is stored, the next run goes on (threats M9).
+pub const ROOT_ROTATIONS_MAX: u32 = 256;
+/// Nesting of JSON arrays and objects. TUF metadata needs 7.
+pub const JSON_DEPTH_MAX: u32 = 16;
+/// The largest integer that every JSON reader agrees on, 2^53 - 1 (RFC 8259 section 6).
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// Signatures on one document; the largest known ceremony has 10.
+pub const SIGNATURES_MAX: usize = 64;
+/// Bytes of one signature; RSA-4096, the largest in use, has 512.
+pub const SIGNATURE_BYTES_MAX: usize = 1024;
+/// Keys in a root or a delegation.
+pub const KEYS_MAX: usize = 128;
+/// Files named by a snapshot.
+pub const SNAPSHOT_FILES_MAX: usize = 1024;
+/// Files in a catalog: a root chain of 256 and as many roles.
+pub const CATALOG_FILES_MAX: usize = 1024;
+/// Delegated roles of one targets file.
+pub const DELEGATIONS_MAX: usize = 256;
+/// Path patterns of one delegated role.
+pub const PATHS_MAX: usize = 64;
+/// Targets of one role.
+pub const TARGETS_MAX: usize = 4096;
+/// Deltas offered for one target: a device further behind takes the full image.
+pub const DELTAS_MAX: usize = 64;
+/// Hardware ids of one target.
+pub const HARDWARE_MAX: usize = 64;
+/// Bytes of a product, channel, hardware or role name and of a flat target name.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Bytes of a display version.
+pub const VERSION_BYTES_MAX: usize = 64;
+/// Bytes of an image or delta: 1 TiB, far above any slot, far below overflow.
+pub const IMAGE_BYTES_MAX: u64 = 1 << 40;

@@ -1,0 +1,76 @@
+//! The command line of `streembit`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use cli::program::{Common, Program, Shell};
+use cli::{CliError, Exit};
+
+use crate::command;
+
+/// A node of the Streembit network
+#[derive(Debug, Parser)]
+#[command(name = "streembit", version, propagate_version = true)]
+pub struct Args {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create and show accounts
+    #[command(subcommand)]
+    Account(command::account::Command),
+    /// Print a shell completion script
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Read the DHT through the running node
+    #[command(subcommand)]
+    Dht(command::dht::Command),
+    /// List the peers of the running node
+    Peers(DataDirectory),
+    /// Run a node until it is told to stop
+    Run(command::run::Args),
+    /// Show what the running node says of itself
+    Status(DataDirectory),
+}
+
+/// Where the running node keeps its data and its control socket.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DataDirectory {
+    /// Data folder of the running node
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "STREEMBIT_DATA",
+        default_value = "streembit-data"
+    )]
+    pub data_directory: PathBuf,
+}
+
+impl Program for Args {
+    const NAME: &'static str = "streembit";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self) -> Result<Exit, CliError> {
+        let output = self.common.output();
+        match self.command {
+            Command::Account(command) => command::account::run(&command, output),
+            Command::Completions { shell } => {
+                cli::program::completions::<Self>(shell, Self::NAME);
+                Ok(Exit::Done)
+            }
+            Command::Dht(command) => command::dht::run(&command, output),
+            Command::Peers(place) => command::status::peers(&place.data_directory, output),
+            Command::Run(args) => command::run::run(&args, output),
+            Command::Status(place) => command::status::status(&place.data_directory, output),
+        }
+    }
+}

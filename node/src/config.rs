@@ -1,0 +1,45 @@
+//! What a node needs to know, all defaults in one place.
+
+use std::path::PathBuf;
+
+use libp2p::Multiaddr;
+use serde::{Deserialize, Serialize};
+
+/// Connections that a node keeps at most; a small device needs a dozen.
+pub const CONNECTIONS_MAX: u32 = 256;
+/// Connections to one peer: both sides may dial at once.
+pub const CONNECTIONS_PER_PEER_MAX: u32 = 4;
+/// Handshakes under way at once, in each direction.
+pub const HANDSHAKES_MAX: u32 = 32;
+
+/// Settings of a node. Unknown members are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct NodeConfig {
+    /// Folder for records and the control socket.
+    pub data_directory: PathBuf,
+    /// Addresses to listen on; port 0 takes a free one.
+    pub listen: Vec<Multiaddr>,
+    /// Bootstrap nodes, with `/p2p/<peer id>` at the end.
+    pub bootstrap: Vec<Multiaddr>,
+    /// Find peers on the local network by mDNS.
+    pub mdns: bool,
+    /// Store records for others and answer their queries; small devices and those behind NAT don't.
+    pub server: bool,
+    /// Tell others the addresses this node listens on, so that they can fetch from it.
+    pub reachable: bool,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        let any = "/ip4/0.0.0.0/tcp/0".parse();
+        Self {
+            data_directory: PathBuf::from("streembit-data"),
+            listen: any.into_iter().collect(),
+            bootstrap: Vec::new(),
+            mdns: true,
+            server: true,
+            reachable: true,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! How the rest of a program talks to its node: bounded commands, one answer each.
+
+use libp2p::{Multiaddr, PeerId};
+use protocol::dht::key::DhtKey;
+use protocol::dht::record::Record;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::blocks::store::BlobStore;
+
+/// Commands under way at once.
+pub(crate) const COMMANDS_MAX: usize = 64;
+
+/// The node has stopped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the node has stopped")]
+pub struct Stopped;
+
+/// What a node tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Peer id, the hash of the account key.
+    pub peer_id: String,
+    /// Addresses others can dial.
+    pub listening: Vec<String>,
+    /// Connected peers.
+    pub peers: usize,
+    /// Peers in the routing table.
+    pub known: usize,
+    /// Records stored for the network.
+    pub records: usize,
+    /// Keys with providers, stored for the network.
+    pub provider_keys: usize,
+    /// Blobs served.
+    pub blobs: usize,
+}
+
+/// A connected peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PeerInfo {
+    /// Its peer id.
+    pub peer_id: String,
+    /// Where it is connected from or to.
+    pub address: String,
+}
+
+/// The answers to a look-up.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The valid record with the highest sequence, and its bytes.
+    pub best: Option<(Record, Vec<u8>)>,
+    /// How many peers answered with a valid record.
+    pub valid: usize,
+    /// How many answers broke the rules.
+    pub invalid: usize,
+}
+
+/// A command for the loop.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Dial(Multiaddr),
+    Get(DhtKey, oneshot::Sender<Found>),
+    Peers(oneshot::Sender<Vec<PeerInfo>>),
+    Provide(DhtKey),
+    Providers(DhtKey, oneshot::Sender<Vec<PeerId>>),
+    Put(DhtKey, Vec<u8>, oneshot::Sender<Result<usize, String>>),
+    Status(oneshot::Sender<Status>),
+    StopProviding(DhtKey),
+}
+
+/// Talks to a running node. Cheap to clone; the node stops when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct NodeHandle {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) streams: Streams,
+    /// The blobs this node serves.
+    pub blobs: BlobStore,
+    /// The node's peer id.
+    pub peer_id: PeerId,
+}
+
+/// Opens raw streams; libp2p's control has no Debug of its own.
+#[derive(Clone)]
+pub(crate) struct Streams(pub(crate) libp2p_stream::Control);
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Streams")
+    }
+}
+
+impl NodeHandle {
+    /// Connects to an address.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn dial(&self, address: Multiaddr) -> Result<(), Stopped> {
+        self.send(Command::Dial(address)).await
+    }
+
+    /// Looks a record up on disjoint paths, verifies every answer and takes the highest sequence.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn get(&self, key: DhtKey) -> Result<Found, Stopped> {
+        self.ask(|reply| Command::Get(key, reply)).await
+    }
+
+    /// Stores a record in the network and returns how many other nodes are then found to hold it.
+    /// Kademlia's own success says nothing (reference: crates.md section 2), hence the look-up.
+    ///
+    /// # Errors
+    /// [`Stopped`]; the inner error says why the record is refused here already.
+    pub async fn put(&self, key: DhtKey, value: Vec<u8>) -> Result<Result<usize, String>, Stopped> {
+        self.ask(|reply| Command::Put(key, value, reply)).await
+    }
+
+    /// Announces, now and from time to time, that this node has what `key` stands for.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn provide(&self, key: DhtKey) -> Result<(), Stopped> {
+        self.send(Command::Provide(key)).await
+    }
+
+    /// Stops announcing.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn stop_providing(&self, key: DhtKey) -> Result<(), Stopped> {
+        self.send(Command::StopProviding(key)).await
+    }
+
+    /// Who provides `key`: hints, to be tried.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn providers(&self, key: DhtKey) -> Result<Vec<PeerId>, Stopped> {
+        self.ask(|reply| Command::Providers(key, reply)).await
+    }
+
+    /// The connected peers.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
+        self.ask(Command::Peers).await
+    }
+
+    /// What the node tells of itself.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn status(&self) -> Result<Status, Stopped> {
+        self.ask(Command::Status).await
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Stopped> {
+        self.commands.send(command).await.map_err(|_| Stopped)
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.send(command(reply)).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+}

@@ -1,0 +1,36 @@
+//! A node of the Streembit network: the only crate that knows libp2p.
+//!
+//! It gives the pure rules of `protocol` a network, a clock and a disk, and decides nothing itself.
+//! It knows nothing of firmware: it stores records by their rules and moves blobs by their content
+//! address.
+//!
+//! # Layout
+//!
+//! * [`config`]: what a node needs to know, all defaults in one place
+//! * [`identity`]: the account key as libp2p identity
+//! * [`storage`]: records and providers in sled, with quotas
+//! * [`swarm`]: transports and behaviours; which addresses are believed
+//! * [`handle`]: how the rest of a program talks to its node
+//! * [`runtime`]: the one loop
+//! * [`blocks`]: blobs: what is held, serving, fetching
+//! * [`control`]: the local control socket
+//! * [`args`], [`command`]: the binary `streembit`
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "I/O shell, see ARCHITECTURE.md"
+)]
+
+pub mod args;
+pub mod blocks;
+pub mod command;
+pub mod config;
+pub mod control;
+pub mod handle;
+pub mod identity;
+pub mod runtime;
+pub mod storage;
+pub mod swarm;
+
+pub use handle::NodeHandle;
+pub use libp2p::{Multiaddr, PeerId};

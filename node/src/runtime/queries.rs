@@ -1,0 +1,224 @@
+//! Look-ups under way. Nothing that comes back is believed before it is verified.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use libp2p::PeerId;
+use libp2p::kad::{
+    self, GetProvidersOk, GetRecordOk, QueryId, QueryResult, Quorum, Record as KadRecord, RecordKey,
+};
+use protocol::dht::key::DhtKey;
+use protocol::dht::record;
+use tokio::sync::oneshot;
+
+use crate::handle::Found;
+use crate::storage::records::{Records, unix_now};
+
+/// Valid answers of different peers after which a look-up ends.
+const ANSWERS_ENOUGH: usize = 3;
+/// Providers after which a look-up ends.
+const PROVIDERS_ENOUGH: usize = 20;
+
+type Kad = kad::Behaviour<Records>;
+
+#[derive(Debug)]
+enum Query {
+    Get(Box<Get>),
+    Providers {
+        found: BTreeSet<PeerId>,
+        reply: oneshot::Sender<Vec<PeerId>>,
+    },
+    Put {
+        key: DhtKey,
+        reply: oneshot::Sender<Result<usize, String>>,
+    },
+    /// The look-up that follows a put and counts who holds the record.
+    Confirm {
+        key: DhtKey,
+        seq: u64,
+        holders: usize,
+        reply: oneshot::Sender<Result<usize, String>>,
+    },
+}
+
+#[derive(Debug)]
+struct Get {
+    key: DhtKey,
+    best: Option<(record::Record, Vec<u8>)>,
+    /// The sequence number that each peer answered with, `None` for an invalid record.
+    answers: BTreeMap<Option<PeerId>, Option<u64>>,
+    reply: oneshot::Sender<Found>,
+}
+
+/// All look-ups under way.
+#[derive(Debug, Default)]
+pub(super) struct Queries {
+    running: HashMap<QueryId, Query>,
+}
+
+impl Queries {
+    pub(super) fn get(&mut self, kad: &mut Kad, key: DhtKey, reply: oneshot::Sender<Found>) {
+        let id = kad.get_record(RecordKey::new(key.as_bytes()));
+        let get = Get {
+            key,
+            best: None,
+            answers: BTreeMap::new(),
+            reply,
+        };
+        self.running.insert(id, Query::Get(Box::new(get)));
+    }
+
+    pub(super) fn providers(
+        &mut self,
+        kad: &mut Kad,
+        key: DhtKey,
+        reply: oneshot::Sender<Vec<PeerId>>,
+    ) {
+        let id = kad.get_providers(RecordKey::new(key.as_bytes()));
+        self.running.insert(
+            id,
+            Query::Providers {
+                found: BTreeSet::new(),
+                reply,
+            },
+        );
+    }
+
+    pub(super) fn put(
+        &mut self,
+        kad: &mut Kad,
+        key: DhtKey,
+        value: Vec<u8>,
+        reply: oneshot::Sender<Result<usize, String>>,
+    ) {
+        // What breaks the rules here would break them everywhere.
+        if let Err(error) = record::verify(&key, &value, unix_now()) {
+            drop(reply.send(Err(error.to_string())));
+            return;
+        }
+        match kad.put_record(
+            KadRecord::new(RecordKey::new(key.as_bytes()), value),
+            Quorum::One,
+        ) {
+            Ok(id) => drop(self.running.insert(id, Query::Put { key, reply })),
+            Err(error) => drop(reply.send(Err(error.to_string()))),
+        }
+    }
+
+    /// Takes a result and returns newly found providers, to be dialled.
+    pub(super) fn progress(
+        &mut self,
+        kad: &mut Kad,
+        id: QueryId,
+        result: QueryResult,
+        last: bool,
+    ) -> Vec<PeerId> {
+        let Some(query) = self.running.get_mut(&id) else {
+            return Vec::new();
+        };
+        let mut new = Vec::new();
+        let mut enough = last;
+        match (query, result) {
+            (Query::Get(get), QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(found)))) => {
+                get.take(found.peer, found.record.value);
+                let valid = get
+                    .answers
+                    .iter()
+                    .filter(|(peer, seq)| peer.is_some() && seq.is_some());
+                enough |= valid.count() >= ANSWERS_ENOUGH;
+            }
+            (
+                Query::Confirm {
+                    key, seq, holders, ..
+                },
+                QueryResult::GetRecord(Ok(GetRecordOk::FoundRecord(found))),
+            ) => {
+                let valid = record::verify(key, &found.record.value, unix_now());
+                let same = valid.is_ok_and(|record| record.seq() >= *seq);
+                *holders += usize::from(same && found.peer.is_some());
+            }
+            (
+                Query::Providers { found, .. },
+                QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })),
+            ) => {
+                new = providers
+                    .into_iter()
+                    .filter(|peer| found.insert(*peer))
+                    .collect();
+                new.sort_unstable();
+                enough |= found.len() >= PROVIDERS_ENOUGH;
+            }
+            _ => {}
+        }
+        if enough && let Some(query) = self.running.remove(&id) {
+            if let Some(mut query) = kad.query_mut(&id) {
+                query.finish();
+            }
+            self.finish(kad, query);
+        }
+        new
+    }
+
+    fn finish(&mut self, kad: &mut Kad, query: Query) {
+        match query {
+            Query::Get(get) => get.finish(kad),
+            Query::Providers { found, reply } => drop(reply.send(found.into_iter().collect())),
+            Query::Put { key, reply } => {
+                let now = unix_now();
+                let stored =
+                    kad::store::RecordStore::get(kad.store_mut(), &RecordKey::new(key.as_bytes()))
+                        .and_then(|stored| record::verify(&key, &stored.value, now).ok());
+                let seq = stored.map_or(0, |record| record.seq());
+                let id = kad.get_record(RecordKey::new(key.as_bytes()));
+                self.running.insert(
+                    id,
+                    Query::Confirm {
+                        key,
+                        seq,
+                        holders: 0,
+                        reply,
+                    },
+                );
+            }
+            Query::Confirm { holders, reply, .. } => drop(reply.send(Ok(holders))),
+        }
+    }
+}
+
+impl Get {
+    fn take(&mut self, peer: Option<PeerId>, value: Vec<u8>) {
+        let verified = record::verify(&self.key, &value, unix_now());
+        let seq = verified.as_ref().ok().map(record::Record::seq);
+        self.answers.insert(peer, seq);
+        if let Ok(record) = verified
+            && self
+                .best
+                .as_ref()
+                .is_none_or(|(best, _)| record.replaces(best))
+        {
+            self.best = Some((record, value));
+        }
+    }
+
+    /// Gives the best record to those who were behind, and to the asker.
+    fn finish(self, kad: &mut Kad) {
+        if let Some((best, value)) = &self.best {
+            let behind: Vec<PeerId> = self
+                .answers
+                .iter()
+                .filter(|(_, seq)| **seq < Some(best.seq()))
+                .filter_map(|(peer, _)| *peer)
+                .collect();
+            let record = KadRecord::new(RecordKey::new(self.key.as_bytes()), value.clone());
+            if !behind.is_empty() {
+                kad.put_record_to(record, behind.into_iter(), Quorum::One);
+            }
+        }
+        let valid = self.answers.values().filter(|seq| seq.is_some()).count();
+        let invalid = self.answers.len() - valid;
+        drop(self.reply.send(Found {
+            best: self.best,
+            valid,
+            invalid,
+        }));
+    }
+}

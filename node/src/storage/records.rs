@@ -1,0 +1,332 @@
+//! The Kademlia record store over sled: records by their rules, quotas, wall-clock expiry.
+//!
+//! libp2p's store interface is synchronous and runs on the swarm's task; values are small.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use libp2p::PeerId;
+use libp2p::kad::store::{Error, RecordStore, Result as StoreResult};
+use libp2p::kad::{KBucketKey, ProviderRecord, Record, RecordKey};
+use protocol::dht::key::DhtKey;
+use protocol::dht::record;
+use sha2::{Digest as _, Sha256};
+
+use super::quota::{
+    RECORD_BYTES_TOTAL_MAX, RECORDS_MAX, RECORDS_PER_SIGNER_MAX, RECORDS_PER_SUBNET_MAX, Subnet,
+};
+use super::{Storage, StorageError};
+
+mod providers;
+
+use providers::Providers;
+
+/// What is kept in memory of a stored record.
+#[derive(Clone, Debug)]
+struct Entry {
+    drop_at: u64,
+    signer: [u8; 32],
+    subnet: Option<Subnet>,
+    bytes: usize,
+}
+
+/// Why an offered record is not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// It breaks the rules of its kind.
+    #[error(transparent)]
+    Invalid(#[from] record::RecordError),
+    /// One of the same or a higher sequence is stored.
+    #[error("not newer than the stored one")]
+    NotNewer,
+    /// A quota is used up.
+    #[error("quota: {0}")]
+    Quota(&'static str),
+    /// The disk refuses.
+    #[error("store: {0}")]
+    Disk(sled::Error),
+}
+
+/// Records and providers of one node.
+#[derive(Debug)]
+pub struct Records {
+    local: KBucketKey<PeerId>,
+    tree: sled::Tree,
+    index: BTreeMap<DhtKey, Entry>,
+    bytes: usize,
+    providers: Providers,
+}
+
+impl Records {
+    /// Opens the records of `local`; expired and invalid ones are dropped.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn open(storage: &Storage, local: PeerId) -> Result<Self, StorageError> {
+        let tree = storage.tree("records")?;
+        let mut records = Self {
+            local: KBucketKey::from(local),
+            tree,
+            index: BTreeMap::new(),
+            bytes: 0,
+            providers: Providers::new(local),
+        };
+        let now = unix_now();
+        for row in records.tree.clone().iter() {
+            let (key, row) = row.map_err(|source| storage.error(source))?;
+            let kept = DhtKey::from_slice(&key)
+                .zip(split_row(&row))
+                .and_then(|(key, parts)| {
+                    let (drop_at, value) = parts;
+                    let valid = record::verify(&key, value, now)
+                        .ok()
+                        .filter(|_| now < drop_at)?;
+                    Some((key, drop_at, valid, value.len()))
+                });
+            match kept {
+                Some((key, drop_at, valid, bytes)) => {
+                    let signer = signer_of(&valid);
+                    let entry = Entry {
+                        drop_at,
+                        signer,
+                        subnet: None,
+                        bytes,
+                    };
+                    records.bytes += bytes;
+                    records.index.insert(key, entry);
+                }
+                None => drop(
+                    records
+                        .tree
+                        .remove(key)
+                        .map_err(|source| storage.error(source))?,
+                ),
+            }
+        }
+        Ok(records)
+    }
+
+    /// Stores a record that came from `subnet` (`None`: our own or not counted), if its rules, the
+    /// merge rule and the quotas allow.
+    ///
+    /// # Errors
+    /// [`PutError`] naming the rule; nothing changes then.
+    pub fn offer(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        subnet: Option<Subnet>,
+    ) -> Result<record::Record, PutError> {
+        let now = unix_now();
+        let key = DhtKey::from_slice(key).ok_or(record::RecordError::Key)?;
+        let offered = record::verify(&key, value, now)?;
+        if let Some(stored) = self.valid(&key, now)
+            && !offered.replaces(&stored)
+        {
+            return Err(PutError::NotNewer);
+        }
+        let signer = signer_of(&offered);
+        self.check_quota(&key, &signer, subnet)?;
+        self.make_room(&key, value.len())?;
+        let drop_at = offered.drop_at(now);
+        let row = [&drop_at.to_be_bytes()[..], value].concat();
+        self.tree
+            .insert(key.as_bytes(), row)
+            .map_err(PutError::Disk)?;
+        self.forget(&key);
+        self.bytes += value.len();
+        self.index.insert(
+            key,
+            Entry {
+                drop_at,
+                signer,
+                subnet,
+                bytes: value.len(),
+            },
+        );
+        Ok(offered)
+    }
+
+    /// How many records are stored.
+    pub fn record_count(&self) -> usize {
+        self.index.len()
+    }
+
+    /// How many keys have providers.
+    pub fn provider_key_count(&self) -> usize {
+        self.providers.key_count()
+    }
+
+    /// Drops what is expired.
+    pub fn sweep(&mut self) {
+        let now = unix_now();
+        let expired: Vec<DhtKey> = self
+            .index
+            .iter()
+            .filter(|(_, entry)| now >= entry.drop_at)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in expired {
+            self.delete(&key);
+        }
+        self.providers.sweep(now);
+    }
+
+    fn check_quota(
+        &self,
+        key: &DhtKey,
+        signer: &[u8; 32],
+        subnet: Option<Subnet>,
+    ) -> Result<(), PutError> {
+        let others = || self.index.iter().filter(|(other, _)| *other != key);
+        if others()
+            .filter(|(_, entry)| entry.signer == *signer)
+            .count()
+            >= RECORDS_PER_SIGNER_MAX
+        {
+            return Err(PutError::Quota("records of one signer"));
+        }
+        let same = |entry: &Entry| subnet.is_some() && entry.subnet == subnet;
+        if others().filter(|(_, entry)| same(entry)).count() >= RECORDS_PER_SUBNET_MAX {
+            return Err(PutError::Quota("records of one subnet"));
+        }
+        Ok(())
+    }
+
+    /// Evicts the records farthest from this node until `bytes` more fit under `key`; refuses when
+    /// the new one would be the farthest itself.
+    fn make_room(&mut self, key: &DhtKey, bytes: usize) -> Result<(), PutError> {
+        let own = self.index.get(key).map_or(0, |entry| entry.bytes);
+        let local = self.local;
+        let distance =
+            |key: &DhtKey| local.distance(&KBucketKey::new(RecordKey::new(key.as_bytes())));
+        while (own == 0 && self.index.len() >= RECORDS_MAX)
+            || self.bytes - own + bytes > RECORD_BYTES_TOTAL_MAX
+        {
+            let farthest = self
+                .index
+                .keys()
+                .max_by_key(|stored| distance(stored))
+                .copied();
+            match farthest {
+                Some(farthest) if distance(&farthest) > distance(key) => self.delete(&farthest),
+                _ => return Err(PutError::Quota("store is full of closer records")),
+            }
+        }
+        Ok(())
+    }
+
+    fn valid(&self, key: &DhtKey, now: u64) -> Option<record::Record> {
+        self.index.get(key).filter(|entry| now < entry.drop_at)?;
+        let row = self.tree.get(key.as_bytes()).ok()??;
+        let (_, value) = split_row(&row)?;
+        record::verify(key, value, now).ok()
+    }
+
+    fn forget(&mut self, key: &DhtKey) {
+        if let Some(entry) = self.index.remove(key) {
+            self.bytes -= entry.bytes;
+        }
+    }
+
+    fn delete(&mut self, key: &DhtKey) {
+        self.forget(key);
+        if let Err(error) = self.tree.remove(key.as_bytes()) {
+            tracing::warn!(%error, "record not removed");
+        }
+    }
+
+    fn load(&self, key: &DhtKey) -> Option<Record> {
+        let entry = self.index.get(key)?;
+        let now = unix_now();
+        if now >= entry.drop_at {
+            return None;
+        }
+        let row = self.tree.get(key.as_bytes()).ok()??;
+        let (_, value) = split_row(&row)?;
+        let left = Duration::from_secs(entry.drop_at - now);
+        Some(Record {
+            key: RecordKey::new(key.as_bytes()),
+            value: value.to_vec(),
+            publisher: None,
+            expires: Instant::now().checked_add(left),
+        })
+    }
+}
+
+impl RecordStore for Records {
+    type RecordsIter<'a> = std::vec::IntoIter<Cow<'a, Record>>;
+    type ProvidedIter<'a> = std::vec::IntoIter<Cow<'a, ProviderRecord>>;
+
+    fn get(&self, key: &RecordKey) -> Option<Cow<'_, Record>> {
+        self.load(&DhtKey::from_slice(key.as_ref())?)
+            .map(Cow::Owned)
+    }
+
+    fn put(&mut self, record: Record) -> StoreResult<()> {
+        match self.offer(record.key.as_ref(), &record.value, None) {
+            // Kademlia puts our own record again whenever it is announced.
+            Ok(_) | Err(PutError::NotNewer) => Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, "record not stored");
+                Err(Error::MaxRecords)
+            }
+        }
+    }
+
+    fn remove(&mut self, key: &RecordKey) {
+        if let Some(key) = DhtKey::from_slice(key.as_ref()) {
+            self.delete(&key);
+        }
+    }
+
+    fn records(&self) -> Self::RecordsIter<'_> {
+        let loaded = self
+            .index
+            .keys()
+            .filter_map(|key| self.load(key).map(Cow::Owned));
+        loaded.collect::<Vec<_>>().into_iter()
+    }
+
+    fn add_provider(&mut self, record: ProviderRecord) -> StoreResult<()> {
+        self.providers.add(record, unix_now())
+    }
+
+    fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
+        self.providers.of(key, unix_now())
+    }
+
+    fn provided(&self) -> Self::ProvidedIter<'_> {
+        self.providers
+            .local()
+            .map(Cow::Owned)
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn remove_provider(&mut self, key: &RecordKey, provider: &PeerId) {
+        self.providers.remove(key, provider);
+    }
+}
+
+/// Rows are `u64 drop_at (big endian) || value`.
+fn split_row(row: &[u8]) -> Option<(u64, &[u8])> {
+    let (drop_at, value) = row.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*drop_at), value))
+}
+
+fn signer_of(record: &record::Record) -> [u8; 32] {
+    Sha256::digest(record.signer().as_bytes()).into()
+}
+
+/// Seconds since 1970 by the system's clock.
+pub fn unix_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+#[cfg(test)]
+mod tests;

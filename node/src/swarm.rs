@@ -1,0 +1,131 @@
+//! Transports (TCP, Noise, yamux) and the behaviours of a node.
+
+pub mod addresses;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identity::Keypair;
+use libp2p::kad::{self, Mode, StoreInserts};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+
+use crate::config::{CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, NodeConfig};
+use crate::storage::quota::PROVIDER_TTL_S;
+use crate::storage::records::Records;
+
+/// Our own Kademlia network.
+pub(crate) const KAD_PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/kad/1.0.0");
+/// What identify tells others.
+const IDENTIFY_PROTOCOL: &str = "/streembit/id/1.0.0";
+/// Streams on one connection: exchanges of 20 blobs, kad, identify, ping.
+const STREAMS_MAX: usize = 64;
+/// A query that takes longer has failed; the caller tries again.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections that carry nothing are closed after this; running exchanges keep theirs.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// All behaviours.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    /// Refuses what is beyond the limits, before anything is negotiated.
+    pub(crate) limits: connection_limits::Behaviour,
+    /// The DHT.
+    pub(crate) kad: kad::Behaviour<Records>,
+    /// Addresses and protocols of peers.
+    pub(crate) identify: identify::Behaviour,
+    /// Keeps connections honest.
+    pub(crate) ping: ping::Behaviour,
+    /// Peers of the local network.
+    pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
+    /// Raw streams for the block exchange.
+    pub(crate) streams: libp2p_stream::Behaviour,
+}
+
+/// Why the swarm can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum SwarmError {
+    /// The Noise handshake can't be set up for this key.
+    #[error("noise: {0}")]
+    Noise(#[from] noise::Error),
+    /// The DNS resolver's configuration can't be read.
+    #[error("name resolver: {0}")]
+    Dns(std::io::Error),
+}
+
+/// Builds the swarm of a node.
+///
+/// # Errors
+/// [`SwarmError`].
+pub(crate) fn build(
+    keypair: Keypair,
+    records: Records,
+    config: &NodeConfig,
+) -> Result<Swarm<Behaviour>, SwarmError> {
+    let yamux = || {
+        let mut yamux = yamux::Config::default();
+        yamux.set_max_num_streams(STREAMS_MAX);
+        yamux
+    };
+    let tcp = tcp::Config::default().nodelay(true);
+    let builder = SwarmBuilder::with_existing_identity(keypair)
+        .with_tokio()
+        .with_tcp(tcp, noise::Config::new, yamux)?
+        .with_dns()
+        .map_err(SwarmError::Dns)?;
+    let behaviour = |keypair: &Keypair| behaviour(keypair, records, config);
+    let Ok(builder) = builder.with_behaviour(behaviour);
+    Ok(builder
+        .with_swarm_config(|c| c.with_idle_connection_timeout(IDLE_TIMEOUT))
+        .build())
+}
+
+fn behaviour(keypair: &Keypair, records: Records, config: &NodeConfig) -> Behaviour {
+    let local = keypair.public().to_peer_id();
+    let limits = ConnectionLimits::default()
+        .with_max_pending_incoming(Some(HANDSHAKES_MAX))
+        .with_max_pending_outgoing(Some(HANDSHAKES_MAX))
+        .with_max_established(Some(CONNECTIONS_MAX))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
+    let mut kad = kad::Behaviour::with_config(local, records, kad_config());
+    kad.set_mode(Some(if config.server {
+        Mode::Server
+    } else {
+        Mode::Client
+    }));
+    let identify = identify::Config::new(IDENTIFY_PROTOCOL.to_owned(), keypair.public())
+        .with_push_listen_addr_updates(true);
+    let mdns = config
+        .mdns
+        .then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local));
+    let mdns = mdns.and_then(|started| {
+        started
+            .inspect_err(|error| tracing::warn!(%error, "mDNS is not available"))
+            .ok()
+    });
+    Behaviour {
+        limits: connection_limits::Behaviour::new(limits),
+        kad,
+        identify: identify::Behaviour::new(identify),
+        ping: ping::Behaviour::default(),
+        mdns: Toggle::from(mdns),
+        streams: libp2p_stream::Behaviour::new(),
+    }
+}
+
+fn kad_config() -> kad::Config {
+    let mut config = kad::Config::new(KAD_PROTOCOL);
+    let provider_ttl = Duration::from_secs(PROVIDER_TTL_S);
+    config
+        .set_record_filtering(StoreInserts::FilterBoth)
+        .set_query_timeout(QUERY_TIMEOUT)
+        .set_parallelism(NonZeroUsize::MIN.saturating_add(2))
+        .disjoint_query_paths(true)
+        .set_provider_record_ttl(Some(provider_ttl))
+        .set_provider_publication_interval(Some(provider_ttl / 3))
+        // A release head of 8 KiB and 20 peers' addresses.
+        .set_max_packet_size(24 * 1024);
+    config
+}

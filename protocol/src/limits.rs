@@ -1,0 +1,45 @@
+//! Every bound on foreign bytes in this crate, with unit and reason.
+
+use std::time::Duration;
+
+/// Bytes of any DHT record: the largest kind, a release head (DESIGN section 10), fits one Kademlia
+/// packet of 16 KiB beside 20 peer addresses.
+pub const RECORD_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of an account record.
+pub const ACCOUNT_RECORD_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of a JWS header: `alg` and `typ`.
+pub const JWS_HEADER_BYTES_MAX: usize = 128;
+/// Bytes of the root that a release head carries: 12 keys; more don't fit the record.
+pub const HEAD_ROOT_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of the timestamp that a release head carries: 3 signatures.
+pub const HEAD_TIMESTAMP_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of a catalog, the blob that a release head points at (DESIGN section 10).
+pub const CATALOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How far a signer's clock may run ahead of ours.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
+/// Longest life of an account record from `iat` to `exp`; it is signed again long before.
+pub const ACCOUNT_LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Longest life of a release head; timestamps live days, offline channels months.
+pub const HEAD_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How long a node keeps any record without hearing it again (Kademlia default, 48 h).
+pub const RECORD_TTL_MAX: Duration = Duration::from_secs(48 * 3600);
+/// Bytes of a chunk, the unit that is verified alone: 256 KiB gave 0.994 of nginx at 20 ms.
+pub const CHUNK_BYTES: u64 = 256 * 1024;
+/// Bytes of a blob: 16 GiB, so that the chunk level (32 bytes per chunk) stays below 2 MiB.
+pub const BLOB_BYTES_MAX: u64 = 16 << 30;
+/// Chaining values in one `TREE` frame: 8,192 x 32 bytes = one chunk.
+pub const TREE_NODES_MAX: u32 = 8192;
+/// Bytes of a frame's body: one chunk and its number, or a map of a 16 GiB blob.
+pub const FRAME_BYTES_MAX: u32 = 256 * 1024 + 64;
+/// Chunks that one peer may have under way from us: 8 fill 100 Mbit/s at 20 ms.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 8;
+/// Chunks that a peer may have asked of us and not yet got.
+pub const SERVE_QUEUE_MAX: usize = 64;
+/// Peers of one download.
+pub const DOWNLOAD_PEERS_MAX: usize = 20;
+/// A peer must deliver a chunk at least this often while it owes one: 8.5 KiB/s.
+pub const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Peers are given this long before an origin is asked.
+pub const ORIGIN_GRACE: Duration = Duration::from_secs(2);
+/// Copies of one chunk under way at the end of a download.
+pub const ENDGAME_COPIES_MAX: usize = 2;

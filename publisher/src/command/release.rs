@@ -1,0 +1,291 @@
+//! `streembit-publisher release`: one command for a CI job, nothing interactive.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use cli::durable::{self, Access};
+use cli::exit::Context as _;
+use cli::progress::Progress;
+use cli::{CliError, Exit, Output, human};
+use manifests::client::Repository;
+use manifests::digest::Blake3;
+use manifests::envelope::Metadata as _;
+use manifests::instant::UtcTime;
+use manifests::limits;
+use manifests::name::Name;
+use manifests::release::{Content, Release};
+use manifests::targets::Target;
+use serde::Serialize;
+
+use crate::deltas::{self, Made};
+use crate::metadata::{self, Files, Next, ReleaseKeys};
+use crate::repository::{Layout, StoredBlob, TIMESTAMP, verify_with};
+use crate::settings::Settings;
+use crate::{command, head, image};
+
+/// Options of release
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Image file, or directory to be archived
+    pub image: PathBuf,
+    /// The version that people read, such as 1.4.2
+    #[arg(long)]
+    pub version: String,
+    /// Release counter [default: one more than the newest]
+    #[arg(long, value_name = "N")]
+    pub release: Option<u64>,
+    /// Security version: raise it when older releases must never run again [default: the newest's]
+    #[arg(long, value_name = "N")]
+    pub security_version: Option<u64>,
+    /// Hardware id that it fits (repeatable) [default: those of publisher.toml]
+    #[arg(long, value_name = "ID")]
+    pub hardware: Vec<Name>,
+    /// Make deltas from this many earlier releases [default: as in publisher.toml]
+    #[arg(long, value_name = "N")]
+    pub deltas: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Released {
+    name: String,
+    version: String,
+    release: u64,
+    security_version: u64,
+    size: u64,
+    sha256: String,
+    blake3: String,
+    deltas: Vec<ReleasedDelta>,
+    timestamp_version: u64,
+    expires: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ReleasedDelta {
+    from: String,
+    size: u64,
+    percent: f64,
+}
+
+/// Runs `release`.
+///
+/// # Errors
+/// [`CliError`]; the repository is as before then.
+pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let layout = Layout::new(folder);
+    let settings = Settings::load(folder)?;
+    let _lock = layout.lock()?;
+    let now = UtcTime::from_system(SystemTime::now());
+    let product = settings.product_name()?;
+    let current = layout.verify(product, now)?;
+    // Keys first: a wrong passcode must not cost an hour of delta making.
+    let keys = ReleaseKeys::open(folder, &settings)?;
+    let (stored, mut release) = store_image(args, &layout, &settings, &current, output)?;
+    let count = args
+        .deltas
+        .unwrap_or(settings.deltas)
+        .min(limits::DELTAS_MAX);
+    let releases = current
+        .product
+        .targets()
+        .values()
+        .filter_map(|target| target.release.as_ref());
+    let bases = deltas::bases(releases, &release, count);
+    let made = deltas::make(&layout, &bases, &release.image, output)?;
+    release.deltas = made.iter().map(|made| made.delta.clone()).collect();
+    let next = publish(
+        &layout,
+        &settings,
+        (&current, &keys),
+        (&stored, &release),
+        now,
+    )?;
+    report(&stored, &release, &made, &next, output)?;
+    Ok(Exit::Done)
+}
+
+/// Stores the image and describes it; refuses what can't be a successor before any delta is made.
+fn store_image(
+    args: &Args,
+    layout: &Layout,
+    settings: &Settings,
+    current: &Repository,
+    output: Output,
+) -> Result<(StoredBlob, Release), CliError> {
+    let old = current
+        .product
+        .targets()
+        .values()
+        .filter_map(|target| target.release.as_ref());
+    let newest = old.max_by_key(|release| release.release);
+    let next = newest.map_or(1, |newest| newest.release + 1);
+    let release = args.release.unwrap_or(next);
+    if release < next {
+        let message = format!("release counter {release} is not above {}", next - 1);
+        return Err(CliError::new(Exit::Rollback, message).hint("leave --release out"));
+    }
+    let floor = newest.map_or(0, |newest| newest.security_version);
+    let security_version = args.security_version.unwrap_or(floor);
+    if security_version < floor {
+        let message = format!("security version {security_version} is below {floor}");
+        return Err(CliError::new(Exit::Rollback, message).hint("leave --security-version out"));
+    }
+    let hardware = if args.hardware.is_empty() {
+        let parse = |id: &String| Name::parse(id).context(Exit::Usage, "publisher.toml: hardware");
+        settings
+            .hardware
+            .iter()
+            .map(parse)
+            .collect::<Result<_, _>>()?
+    } else {
+        args.hardware.clone()
+    };
+    let scratch = layout.folder.join("blobs").join("archive.tmp");
+    let (format, mut file, size) =
+        image::open(&args.image, &scratch).context(Exit::Usage, "image")?;
+    let progress = Progress::start(output, "image", size);
+    let stored = layout
+        .store_blob(&mut file, |done| progress.set(done))
+        .context(Exit::No, "image")?;
+    progress.finish();
+    let image = Content {
+        blake3: Blake3::new(stored.blob.root),
+        size: stored.blob.size,
+    };
+    let release = Release {
+        product: settings.product_name()?,
+        channel: settings.channel_name()?,
+        version: args.version.clone(),
+        release,
+        security_version,
+        hardware,
+        format,
+        image,
+        deltas: Vec::new(),
+    };
+    Ok((stored, release))
+}
+
+/// Signs, verifies the result as a device would, and only then commits it.
+fn publish(
+    layout: &Layout,
+    settings: &Settings,
+    (current, keys): (&Repository, &ReleaseKeys),
+    (stored, release): (&StoredBlob, &Release),
+    now: UtcTime,
+) -> Result<Repository, CliError> {
+    let product = settings.product_name()?;
+    let name = target_name(release)?;
+    let mut targets: BTreeMap<Name, Target> = current.product.targets().clone();
+    let target = Target {
+        length: stored.blob.size,
+        sha256: stored.sha256,
+        release: Some(release.clone()),
+    };
+    if targets.insert(name.clone(), target).is_some() {
+        let message = format!("version {} is published already", release.version);
+        return Err(CliError::new(Exit::Usage, message).hint("choose another --version"));
+    }
+    let top_version = current.targets.header().version;
+    let top_path = layout.metadata(&format!("{top_version}.targets.json"));
+    let top = durable::read(&top_path, limits::TARGETS_BYTES_MAX).context(Exit::No, "metadata")?;
+    let next = Next {
+        product: &product,
+        product_version: current.product.header().version + 1,
+        targets,
+        version: current.timestamp.header().version + 1,
+        top: (top_version, &top),
+    };
+    let files = metadata::next_files(next, keys, &settings.lives()?, now);
+    let root = layout.first_root()?;
+    let next = verify_with(root.clone(), product.clone(), now, |request| {
+        match files.get(&request.name) {
+            Some(bytes) => Ok(Some(bytes.clone())),
+            None => layout.read_metadata(request),
+        }
+    })?;
+    layout
+        .link_target(stored, &name)
+        .context(Exit::No, "target")?;
+    write_head(layout, settings, (&next, keys), (&root, &files), now)?;
+    command::init::write(layout, &files)?;
+    Ok(next)
+}
+
+fn write_head(
+    layout: &Layout,
+    settings: &Settings,
+    (next, keys): (&Repository, &ReleaseKeys),
+    (root, files): (&[u8], &Files),
+    now: UtcTime,
+) -> Result<(), CliError> {
+    let (product, channel) = (settings.product_name()?, settings.channel_name()?);
+    let catalog = head::catalog(layout, next, &product, files)?;
+    let catalog = layout
+        .store_blob(&mut catalog.as_slice(), |_| {})
+        .context(Exit::No, "catalog")?;
+    let timestamp = files.get(TIMESTAMP).map(Vec::as_slice).unwrap_or_default();
+    let token = head::sign(
+        &keys.account,
+        (root, timestamp),
+        next,
+        (&channel, catalog.blob),
+        now,
+    )?;
+    let path = layout.head(next.timestamp.header().version, channel.as_str());
+    durable::replace(&path, token.as_bytes(), Access::World).context(Exit::No, "release head")
+}
+
+/// `<product>-<version>.bin` or `.tar`.
+fn target_name(release: &Release) -> Result<Name, CliError> {
+    let end = match release.format {
+        manifests::release::ImageFormat::Raw => "bin",
+        manifests::release::ImageFormat::Tar => "tar",
+    };
+    Name::parse(&format!("{}-{}.{end}", release.product, release.version))
+        .context(Exit::Usage, "--version")
+}
+
+fn report(
+    stored: &StoredBlob,
+    release: &Release,
+    made: &[Made],
+    next: &Repository,
+    output: Output,
+) -> Result<(), CliError> {
+    let percent = |size: u64| (size as f64 / release.image.size as f64 * 1000.0).round() / 10.0;
+    let deltas = made.iter().map(|made| ReleasedDelta {
+        from: made.from.clone(),
+        size: made.delta.blob.size,
+        percent: percent(made.delta.blob.size),
+    });
+    let header = next.timestamp.header();
+    let released = Released {
+        name: target_name(release)?.to_string(),
+        version: release.version.clone(),
+        release: release.release,
+        security_version: release.security_version,
+        size: release.image.size,
+        sha256: stored.sha256.to_string(),
+        blake3: release.image.blake3.to_string(),
+        deltas: deltas.collect(),
+        timestamp_version: header.version,
+        expires: header.expires.to_string(),
+    };
+    let mut text = format!(
+        "released    {} ({}), release {}\nsha256      {}\nexpires     {}",
+        released.name,
+        human::bytes(released.size),
+        released.release,
+        released.sha256,
+        released.expires
+    );
+    for delta in &released.deltas {
+        let size = human::bytes(delta.size);
+        text.push_str(&format!(
+            "\ndelta       from {}: {size} ({} %)",
+            delta.from, delta.percent
+        ));
+    }
+    output.result(&released, text)
+}

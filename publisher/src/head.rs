@@ -1,0 +1,80 @@
+//! The release head: made at release time, announced by whoever seeds.
+
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use manifests::catalog::Catalog;
+use manifests::client::Repository;
+use manifests::envelope::Metadata as _;
+use manifests::instant::UtcTime;
+use manifests::name::Name;
+use protocol::dht::release_head::{self, HeadContent};
+use protocol::exchange::tree::Blob;
+
+use crate::metadata::Files;
+use crate::repository::Layout;
+
+/// Collects what a device needs beside the head into one blob's bytes.
+///
+/// # Errors
+/// [`CliError`] naming the file.
+pub fn catalog(
+    layout: &Layout,
+    repository: &Repository,
+    product: &Name,
+    files: &Files,
+) -> Result<Vec<u8>, CliError> {
+    let mut names: Vec<String> = (1..=repository.root.header().version)
+        .map(|version| format!("{version}.root.json"))
+        .collect();
+    names.push(format!(
+        "{}.snapshot.json",
+        repository.snapshot.header().version
+    ));
+    names.push(format!(
+        "{}.targets.json",
+        repository.targets.header().version
+    ));
+    names.push(format!(
+        "{}.{product}.json",
+        repository.product.header().version
+    ));
+    let mut catalog = Catalog::default();
+    for name in names {
+        let bytes = match files.get(&name) {
+            Some(bytes) => bytes.clone(),
+            None => {
+                let limit = manifests::limits::TARGETS_BYTES_MAX;
+                let read = cli::durable::read(&layout.metadata(&name), limit);
+                read.context(Exit::No, "catalog")?
+            }
+        };
+        let name = Name::parse(&name).context(Exit::No, "catalog")?;
+        catalog.insert(name, &bytes).context(Exit::No, "catalog")?;
+    }
+    Ok(catalog.encode())
+}
+
+/// Signs the head of a verified repository.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`] if the account is not the one that the root names.
+pub fn sign(
+    key: &keys::SigningKey,
+    (root, timestamp): (&[u8], &[u8]),
+    repository: &Repository,
+    (channel, catalog): (&Name, Blob),
+    now: UtcTime,
+) -> Result<String, CliError> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let header = repository.timestamp.header();
+    let content = HeadContent {
+        channel: channel.as_str(),
+        seq: header.version,
+        expires: header.expires.as_unix(),
+        root: &text(root),
+        timestamp: &text(timestamp),
+        catalog,
+    };
+    release_head::sign(key, &content, now.as_unix())
+        .context(Exit::Key, format_args!("release head of channel {channel}"))
+}

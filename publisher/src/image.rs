@@ -1,0 +1,105 @@
+//! What is released: a file as it is, or a directory as a tar archive that is the same for the same
+//! content, wherever and whenever it is made.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use cli::durable::PathError;
+use manifests::release::ImageFormat;
+
+/// Entries of a directory, at most: what an agent extracts.
+pub const ENTRIES_MAX: usize = 100_000;
+
+/// Opens `path` for reading as an image. A directory is archived into `scratch` first.
+///
+/// # Errors
+/// [`PathError`] naming the entry: unreadable, or neither file, directory nor symbolic link.
+pub fn open(path: &Path, scratch: &Path) -> Result<(ImageFormat, File, u64), PathError> {
+    let at = |error| PathError::new(path, error);
+    if !fs::metadata(path).map_err(at)?.is_dir() {
+        let file = File::open(path).map_err(at)?;
+        let size = file.metadata().map_err(at)?.len();
+        if size == 0 {
+            return Err(at(io::Error::new(io::ErrorKind::InvalidInput, "is empty")));
+        }
+        return Ok((ImageFormat::Raw, file, size));
+    }
+    archive(path, scratch)?;
+    let reopened = File::open(scratch).and_then(|file| Ok((file.metadata()?.len(), file)));
+    let (size, file) = reopened.map_err(|error| PathError::new(scratch, error))?;
+    // The open file outlives its name: nothing is left behind however this ends.
+    fs::remove_file(scratch).map_err(|error| PathError::new(scratch, error))?;
+    Ok((ImageFormat::Tar, file, size))
+}
+
+/// Writes a directory as a tar archive: sorted names, no owners, no times, modes 644 and 755.
+fn archive(root: &Path, archive: &Path) -> Result<(), PathError> {
+    let file = File::create(archive).map_err(|error| PathError::new(archive, error))?;
+    let mut builder = tar::Builder::new(io::BufWriter::new(file));
+    for path in entries(root)? {
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        append(&mut builder, &path, name).map_err(|error| PathError::new(&path, error))?;
+    }
+    let finish = || {
+        builder
+            .into_inner()?
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)
+    };
+    finish()
+        .and_then(|file: File| file.sync_all())
+        .map_err(|error| PathError::new(archive, error))
+}
+
+/// All paths under `root`, sorted by bytes.
+fn entries(root: &Path) -> Result<Vec<PathBuf>, PathError> {
+    let mut found = Vec::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        let at = |error| PathError::new(&folder, error);
+        for entry in fs::read_dir(&folder).map_err(at)? {
+            let entry = entry.map_err(at)?;
+            if entry.file_type().map_err(at)?.is_dir() {
+                open.push(entry.path());
+            }
+            found.push(entry.path());
+            if found.len() > ENTRIES_MAX {
+                return Err(at(io::Error::other(format!(
+                    "more than {ENTRIES_MAX} entries"
+                ))));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn append(builder: &mut tar::Builder<impl io::Write>, path: &Path, name: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    let mut header = tar::Header::new_ustar();
+    let executable = metadata.permissions().mode() & 0o111 != 0;
+    header.set_mode(if executable || metadata.is_dir() {
+        0o755
+    } else {
+        0o644
+    });
+    header.set_size(0);
+    if metadata.is_dir() {
+        header.set_entry_type(tar::EntryType::Directory);
+        return builder.append_data(&mut header, name, io::empty());
+    }
+    if metadata.is_symlink() {
+        header.set_entry_type(tar::EntryType::Symlink);
+        return builder.append_link(&mut header, name, fs::read_link(path)?);
+    }
+    if !metadata.is_file() {
+        let rule = "is neither file, directory nor symbolic link";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, rule));
+    }
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_size(metadata.len());
+    // A file that grows while it is read must not spill into the next entry.
+    builder.append_data(&mut header, name, File::open(path)?.take(metadata.len()))
+}

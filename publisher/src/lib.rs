@@ -1,0 +1,25 @@
+//! The publisher: signs releases, makes deltas, keeps the repository, seeds it.
+//!
+//! # Layout
+//!
+//! * [`settings`]: `publisher.toml`: product, keys, thresholds, lives
+//! * [`repository`]: the repository on disk and its one commit point
+//! * [`image`]: image or directory to blob
+//! * [`deltas`]: deltas from earlier releases
+//! * [`metadata`]: the next version of each role
+//! * [`head`]: the signed release head
+//! * [`args`], [`command`]: the binary `streembit-publisher`
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "I/O shell, see ARCHITECTURE.md"
+)]
+
+pub mod args;
+pub mod command;
+pub mod deltas;
+pub mod head;
+pub mod image;
+pub mod metadata;
+pub mod repository;
+pub mod settings;

@@ -1,0 +1,19 @@
+//! Cross-crate tests in one binary. Files are named after the attack they try; functions after what is
+//! refused, with the number of the threat in `reference/threats.md`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod expiry;
+mod metadata_bytes;
+mod mix_and_match;
+mod names;
+mod pin;
+mod rollback;
+mod root_chain;
+mod signatures;
+mod threshold;

@@ -1,0 +1,55 @@
+//! Repository chores, run as `cargo xtask <command>`. Owns the command line and nothing else: each
+//! command is a module.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "I/O shell, see ARCHITECTURE.md"
+)]
+
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Repository chores"
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Holds the repository against its own rules; exit 0 if all hold, 1 if not.
+    Tidy {
+        /// Write the current source hashes into docs/formats.md and docs/wire.md first.
+        #[arg(long)]
+        bless: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match Args::parse().command {
+        Command::Tidy { bless } => tidy::run(&repository_root(), bless),
+    }
+}
+
+/// Returns the folder above this crate. Cargo sets the variable for `cargo run`; the value from
+/// compile time serves a binary that is started by hand.
+fn repository_root() -> PathBuf {
+    let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest_dir
+        .parent()
+        .map(Path::to_path_buf)
+        .unwrap_or(manifest_dir)
+}
