@@ -298,6 +298,25 @@ fn rejects_too_many_delegations_m20() {
     );
 }
 
+/// M20: a pattern of stars without end would be matched against every target; one as long as a name may
+/// be is.
+#[test]
+fn rejects_endless_pattern_m20() {
+    let path = ["delegations", "roles", "0", "paths", "0"];
+    assert_tampered_refused(
+        Part::Targets,
+        |draft| draft.set(&path, "*".repeat(129).as_str()),
+        |found| matches!(found, Reason::Malformed(ParseError::Json(JsonError::Type { name, .. })) if name == "paths"),
+    );
+    let mut repository = Repository::new();
+    let device = repository.updated_device();
+    repository.release(Part::Targets);
+    repository.edit(Part::Targets, |draft| {
+        draft.set(&path, "*".repeat(128).as_str())
+    });
+    assert_accepted(&device, &repository.files());
+}
+
 /// M20: a product role that delegates to itself and back to the top is followed nowhere.
 #[test]
 fn ignores_delegation_cycle_m20() {

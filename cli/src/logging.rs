@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 /// Installs the subscriber; `RUST_LOG` overrides the verbosity. A second call does nothing.
 pub fn start(verbose: u8) {
     let default = match verbose {
-        0 => "warn",
-        1 => "warn,streembit=debug,node=debug,agent=debug,publisher=debug,protocol=debug",
+        0 => "warn,libp2p=error",
+        1 => "warn,libp2p=error,streembit=debug,node=debug,agent=debug,publisher=debug,protocol=debug",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

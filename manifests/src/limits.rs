@@ -38,7 +38,7 @@ pub const TARGETS_MAX: usize = 4096;
 pub const DELTAS_MAX: usize = 64;
 /// Hardware ids of one target.
 pub const HARDWARE_MAX: usize = 64;
-/// Bytes of a product, channel, hardware or role name and of a flat target name.
+/// Bytes of a product, channel, hardware or role name, of a flat target name and of a pattern for them.
 pub const NAME_BYTES_MAX: usize = 128;
 /// Bytes of a display version.
 pub const VERSION_BYTES_MAX: usize = 64;

@@ -9,7 +9,7 @@ use crate::envelope::{Authority, Metadata, ParseError, keys_to_json, parse_keys}
 use crate::file_meta::sha256_of;
 use crate::header::Header;
 use crate::json::{Json, wrong};
-use crate::limits::{DELEGATIONS_MAX, IMAGE_BYTES_MAX, PATHS_MAX, TARGETS_MAX};
+use crate::limits::{DELEGATIONS_MAX, IMAGE_BYTES_MAX, NAME_BYTES_MAX, PATHS_MAX, TARGETS_MAX};
 use crate::name::Name;
 use crate::release::Release;
 use crate::root::Role;
@@ -183,9 +183,10 @@ fn parse_delegation(
     let patterns = role.items("paths", PATHS_MAX)?;
     let paths = patterns
         .iter()
-        .map(|pattern| pattern.as_str().map(str::to_owned))
+        .map(|pattern| pattern.as_str().filter(|text| text.len() <= NAME_BYTES_MAX))
+        .map(|pattern| pattern.map(str::to_owned))
         .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| wrong("paths", "an array of strings"))?;
+        .ok_or_else(|| wrong("paths", "an array of patterns of at most 128 bytes"))?;
     let Json::Bool(terminating) = *role.require("terminating")? else {
         return Err(wrong("terminating", "a boolean").into());
     };

@@ -10,7 +10,7 @@ use crate::command;
 
 /// Signs releases, makes deltas and seeds them
 #[derive(Debug, Parser)]
-#[command(name = "streembit-publisher", version, propagate_version = true)]
+#[command(name = "streembit-publisher", version)]
 pub struct Args {
     #[command(flatten)]
     common: Common,

@@ -1,7 +1,7 @@
 //! Getting the signed metadata and verifying it: release head and catalog from peers, else files from
 //! mirrors. Whatever the source, the same verifier sees the same bytes.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use cli::durable::PathError;
 use cli::exit::Context as _;
@@ -10,6 +10,7 @@ use manifests::catalog::Catalog;
 use manifests::client::{Client, ClientError, Effect, Reason, Repository, Request};
 use manifests::instant::UtcTime;
 use manifests::limits::CATALOG_BYTES_MAX;
+use node::NodeHandle;
 use node::blocks::partial::Partial;
 use protocol::dht::key::DhtKey;
 use protocol::dht::record::Record;
@@ -18,6 +19,15 @@ use protocol::dht::release_head::ReleaseHead;
 use super::Sources;
 use super::mirror::Mirror;
 use crate::device::Device;
+
+/// How long a node that knows nobody waits for its first peer.
+const FIRST_PEER_PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks whether a peer is known.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Look-ups before "nobody knows" is believed.
+const LOOKUPS_MAX: u32 = 3;
+/// Between two look-ups.
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where verified metadata came from.
 #[derive(Debug)]
@@ -71,8 +81,7 @@ async fn from_peers(device: &Device, sources: &Sources) -> Result<Option<Checked
     };
     let pin = &device.pin;
     let key = DhtKey::release_head(pin.publisher_id.as_bytes(), pin.channel.as_str());
-    let found = node.get(key).await.context(Exit::No, "node")?;
-    let Some((Record::ReleaseHead(head), _)) = found.best else {
+    let Some(head) = find_head(node, key).await? else {
         return Err(CliError::new(
             Exit::Undecided,
             format_args!(
@@ -99,6 +108,26 @@ async fn from_peers(device: &Device, sources: &Sources) -> Result<Option<Checked
         source: "peers".to_owned(),
         catalog: Some(head.catalog),
     }))
+}
+
+/// Looks the head up. A node that has just started knows nobody yet and is given time; one that
+/// knows somebody asks again in case that one was still starting.
+async fn find_head(node: &NodeHandle, key: DhtKey) -> Result<Option<ReleaseHead>, CliError> {
+    let deadline = Instant::now() + FIRST_PEER_PATIENCE;
+    let mut asked = 0;
+    while asked < LOOKUPS_MAX && Instant::now() < deadline {
+        if node.status().await.context(Exit::No, "node")?.known == 0 {
+            tokio::time::sleep(POLL_INTERVAL).await;
+            continue;
+        }
+        asked += 1;
+        let found = node.get(key).await.context(Exit::No, "node")?;
+        if let Some((Record::ReleaseHead(head), _)) = found.best {
+            return Ok(Some(head));
+        }
+        tokio::time::sleep(LOOKUP_INTERVAL).await;
+    }
+    Ok(None)
 }
 
 async fn fetch_catalog(

@@ -20,8 +20,10 @@ use crate::handle::{NodeHandle, Stopped};
 const LOOK_INTERVAL: Duration = Duration::from_secs(3);
 /// A holder must accept a stream within this time.
 const OPEN_MAX: Duration = Duration::from_secs(10);
-/// Frames that wait in each direction of a link.
+/// Frames to a holder that wait: requests, a few bytes each.
 pub const FRAMES_WAITING_MAX: usize = 64;
+/// Frames from a holder that wait: each may be a whole chunk.
+const CHUNKS_WAITING_MAX: usize = 2;
 
 /// A conversation with one holder, whatever carries it: a libp2p stream or an HTTP mirror.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ fn open_links(
 /// Puts a stream behind two channels; the stream is closed when the link is dropped.
 fn link(name: String, stream: Stream) -> Link {
     let (outgoing, mut to_peer) = mpsc::channel::<Frame>(FRAMES_WAITING_MAX);
-    let (from_peer, incoming) = mpsc::channel(FRAMES_WAITING_MAX);
+    let (from_peer, incoming) = mpsc::channel(CHUNKS_WAITING_MAX);
     let (mut reader, mut writer) = stream.split();
     tokio::spawn(async move {
         let write = async {

@@ -18,8 +18,8 @@ use super::connect::Link;
 use super::partial::Partial;
 use super::store::{BlobStore, Held};
 
-/// Events of all links that wait: bounds memory at 32 chunks, 8 MiB.
-const EVENTS_WAITING_MAX: usize = 32;
+/// Events of all links that wait: bounds memory at 8 chunks, 2 MiB.
+const EVENTS_WAITING_MAX: usize = 8;
 
 /// Where a fetched blob came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use super::frames;
 use super::store::{BlobStore, Held};
 
-/// Streams served at once, each with a chunk in memory: 16 MiB.
-const STREAMS_MAX: usize = 64;
+/// Streams served at once, each with a chunk in memory: 8 MiB.
+const STREAMS_MAX: usize = 32;
 /// A downloader that says nothing for this long is let go.
 const IDLE_MAX: Duration = Duration::from_secs(120);
 /// A downloader must take a frame within this time.

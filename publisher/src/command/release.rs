@@ -253,7 +253,7 @@ fn report(
     next: &Repository,
     output: Output,
 ) -> Result<(), CliError> {
-    let percent = |size: u64| (size as f64 / release.image.size as f64 * 1000.0).round() / 10.0;
+    let percent = |size: u64| (size as f64 / release.image.size as f64 * 10_000.0).round() / 100.0;
     let deltas = made.iter().map(|made| ReleasedDelta {
         from: made.from.clone(),
         size: made.delta.blob.size,
