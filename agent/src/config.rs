@@ -88,6 +88,7 @@ struct Network {
     bootstrap: Vec<node::Multiaddr>,
     mdns: bool,
     server: bool,
+    serve: bool,
     reachable: bool,
 }
 
@@ -100,6 +101,7 @@ impl Default for Network {
             bootstrap: node.bootstrap,
             mdns: node.mdns,
             server: false,
+            serve: node.serve,
             reachable: node.reachable,
         }
     }
@@ -213,6 +215,7 @@ impl Config {
                 bootstrap: file.network.bootstrap,
                 mdns: file.network.mdns,
                 server: file.network.server,
+                serve: file.network.serve,
                 reachable: file.network.reachable,
             },
             data_directory: file.system.data_directory,

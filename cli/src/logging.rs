@@ -8,7 +8,9 @@ use tracing_subscriber::EnvFilter;
 pub fn start(verbose: u8) {
     let default = match verbose {
         0 => "warn,libp2p=error",
-        1 => "warn,libp2p=error,streembit=debug,node=debug,agent=debug,publisher=debug,protocol=debug",
+        1 => {
+            "warn,libp2p=error,streembit=debug,node=debug,agent=debug,publisher=debug,protocol=debug"
+        }
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

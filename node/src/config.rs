@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Connections that a node keeps at most; a small device needs a dozen.
 pub const CONNECTIONS_MAX: u32 = 256;
+/// Of these, those that others opened: the rest is for dialling out, whoever crowds in (P54).
+pub const CONNECTIONS_INCOMING_MAX: u32 = 192;
 /// Connections to one peer: both sides may dial at once.
 pub const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 /// Handshakes under way at once, in each direction.
@@ -26,6 +28,8 @@ pub struct NodeConfig {
     pub mdns: bool,
     /// Store records for others and answer their queries; small devices and those behind NAT don't.
     pub server: bool,
+    /// Serve the blobs this node holds.
+    pub serve: bool,
     /// Tell others the addresses this node listens on, so that they can fetch from it.
     pub reachable: bool,
 }
@@ -39,6 +43,7 @@ impl Default for NodeConfig {
             bootstrap: Vec::new(),
             mdns: true,
             server: true,
+            serve: true,
             reachable: true,
         }
     }

@@ -21,6 +21,8 @@ const SOCKET: &str = "control.sock";
 const QUESTION_BYTES_MAX: u64 = 4096;
 /// Bytes of an answer: 256 peers, a record.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// An asker must send its question within this time.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an asker waits: a look-up takes 20 s at most.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -84,7 +86,8 @@ async fn converse(stream: UnixStream, node: &NodeHandle) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     let mut reader = tokio::io::BufReader::new(reader.take(QUESTION_BYTES_MAX));
-    reader.read_line(&mut line).await?;
+    let question = reader.read_line(&mut line);
+    tokio::time::timeout(QUESTION_TIMEOUT, question).await??;
     let answer = match serde_json::from_str(&line) {
         Ok(question) => answer(node, question).await,
         Err(error) => Ok(serde_json::json!({ "error": error.to_string() })),

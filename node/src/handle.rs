@@ -1,6 +1,6 @@
 //! How the rest of a program talks to its node: bounded commands, one answer each.
 
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use protocol::dht::key::DhtKey;
 use protocol::dht::record::Record;
 use serde::Serialize;
@@ -153,6 +153,18 @@ impl NodeHandle {
     /// [`Stopped`].
     pub async fn status(&self) -> Result<Status, Stopped> {
         self.ask(Command::Status).await
+    }
+
+    /// Accepts streams of an application protocol. The block exchange is taken already unless the
+    /// configuration says not to serve.
+    ///
+    /// # Errors
+    /// [`libp2p_stream::AlreadyRegistered`].
+    pub fn accept(
+        &self,
+        protocol: StreamProtocol,
+    ) -> Result<libp2p_stream::IncomingStreams, libp2p_stream::AlreadyRegistered> {
+        self.streams.0.clone().accept(protocol)
     }
 
     async fn send(&self, command: Command) -> Result<(), Stopped> {

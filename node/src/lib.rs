@@ -33,4 +33,4 @@ pub mod storage;
 pub mod swarm;
 
 pub use handle::NodeHandle;
-pub use libp2p::{Multiaddr, PeerId};
+pub use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};

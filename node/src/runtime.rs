@@ -73,7 +73,9 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
     }
     let blobs = BlobStore::default();
     let control = swarm.behaviour().streams.new_control();
-    tokio::spawn(serve::accept(control.clone(), blobs.clone()));
+    if config.serve {
+        tokio::spawn(serve::accept(control.clone(), blobs.clone()));
+    }
     let (sender, commands) = mpsc::channel(COMMANDS_MAX);
     let handle = NodeHandle {
         commands: sender,

@@ -1,20 +1,36 @@
 //! The node's store: sled, for what the network can give back.
 //!
 //! sled 0.34 has two known faults (reference: crates.md section 5): a leftover `snap.*.generating`
-//! makes it refuse to open for ever, and `flush` never calls fsync. Both are remedied here.
+//! makes it refuse to open for ever, and `flush` never calls fsync. A third: on some damage it
+//! panics. All are remedied here. What the remedies do to the folder is done under a lock of our
+//! own: sled takes its lock too late for that.
 
 pub mod quota;
 pub mod records;
 
 use std::fs::{self, File};
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use cli::durable::{Lock, PathError};
+
+/// How often a lock is tried: sled frees its own a moment after the last handle is dropped, and a
+/// process that this one starts holds both until it has become another program.
+const LOCK_TRIES: u32 = 100;
+/// Between two tries.
+const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// An open store.
 #[derive(Clone, Debug)]
 pub struct Storage {
     db: sled::Db,
     folder: PathBuf,
+    /// Freed after `db`: fields are dropped in order.
+    _lock: Arc<Lock>,
 }
 
 /// Why the store can't be opened or written.
@@ -23,6 +39,9 @@ pub enum StorageError {
     /// Another process has it open.
     #[error("{} is in use by another process", .0.display())]
     InUse(PathBuf),
+    /// The lock file can't be made.
+    #[error(transparent)]
+    Lock(#[from] PathError),
     /// The disk refuses.
     #[error("{}", .path.display())]
     Io {
@@ -48,37 +67,28 @@ impl Storage {
     /// # Errors
     /// [`StorageError`] naming the path.
     pub fn open(folder: &Path) -> Result<Self, StorageError> {
-        fs::create_dir_all(folder).map_err(|source| at(folder, source))?;
+        let mut lock = lock(folder)?;
         remove_half_written_snapshots(folder)?;
-        let db = match open_sled(folder) {
-            Err(StorageError::Sled {
-                source: sled::Error::Corruption { .. },
-                ..
-            }) => {
-                tracing::warn!(store = %folder.display(), "store is corrupt, snapshots set aside");
-                set_snapshots_aside(folder)?;
-                open_sled(folder)
+        let mut db = open_sled(folder);
+        if is_corrupt(&db) {
+            tracing::warn!(store = %folder.display(), "store is corrupt, snapshots set aside");
+            set_snapshots_aside(folder)?;
+            db = open_sled(folder);
+        }
+        if is_corrupt(&db) {
+            let aside = folder.with_extension("corrupt");
+            tracing::warn!(aside = %aside.display(), "store is corrupt, set aside");
+            if aside.exists() {
+                fs::remove_dir_all(&aside).map_err(|source| at(&aside, source))?;
             }
-            result => result,
-        };
-        let db = match db {
-            Err(StorageError::Sled {
-                source: sled::Error::Corruption { .. },
-                ..
-            }) => {
-                let aside = folder.with_extension("corrupt");
-                tracing::warn!(aside = %aside.display(), "store is corrupt, set aside");
-                if aside.exists() {
-                    fs::remove_dir_all(&aside).map_err(|source| at(&aside, source))?;
-                }
-                fs::rename(folder, &aside).map_err(|source| at(folder, source))?;
-                open_sled(folder)?
-            }
-            result => result?,
-        };
+            fs::rename(folder, &aside).map_err(|source| at(folder, source))?;
+            lock = self::lock(folder)?;
+            db = open_sled(folder);
+        }
         Ok(Self {
-            db,
+            db: db?,
             folder: folder.to_owned(),
+            _lock: Arc::new(lock),
         })
     }
 
@@ -118,20 +128,71 @@ fn at(path: &Path, source: io::Error) -> StorageError {
     }
 }
 
+/// Creates the folder if need be and takes it for this process.
+fn lock(folder: &Path) -> Result<Lock, StorageError> {
+    fs::create_dir_all(folder).map_err(|source| at(folder, source))?;
+    for _ in 0..LOCK_TRIES {
+        if let Some(lock) = Lock::acquire(folder)? {
+            return Ok(lock);
+        }
+        thread::sleep(LOCK_WAIT);
+    }
+    Err(StorageError::InUse(folder.to_owned()))
+}
+
+/// Opens sled; it panics on some damage, which counts as corruption.
 fn open_sled(folder: &Path) -> Result<sled::Db, StorageError> {
-    sled::Config::new()
-        .path(folder)
-        .cache_capacity(4 << 20)
-        .open()
-        .map_err(|source| match &source {
-            sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-                StorageError::InUse(folder.to_owned())
-            }
-            _ => StorageError::Sled {
-                path: folder.to_owned(),
-                source,
-            },
+    let opened = panic::catch_unwind(AssertUnwindSafe(|| open_and_read(folder)));
+    opened.unwrap_or_else(|_| {
+        Err(StorageError::Sled {
+            path: folder.to_owned(),
+            source: sled::Error::ReportableBug("panic while opening".to_owned()),
         })
+    })
+}
+
+/// Opens sled and reads every row once, since sled finds some damage only then.
+fn open_and_read(folder: &Path) -> Result<sled::Db, StorageError> {
+    let error = |source| StorageError::Sled {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut tries = 0;
+    let db = loop {
+        let config = sled::Config::new().path(folder).cache_capacity(4 << 20);
+        match config.open() {
+            Err(sled::Error::Io(source)) if is_lock(&source) => {
+                tries += 1;
+                if tries >= LOCK_TRIES {
+                    return Err(StorageError::InUse(folder.to_owned()));
+                }
+                thread::sleep(LOCK_WAIT);
+            }
+            result => break result.map_err(error)?,
+        }
+    };
+    for name in db.tree_names() {
+        let tree = db.open_tree(name).map_err(error)?;
+        for row in &tree {
+            row.map_err(error)?;
+        }
+    }
+    Ok(db)
+}
+
+fn is_lock(error: &io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+/// Whether the store's content is at fault, not the disk's state or another process.
+fn is_corrupt(opened: &Result<sled::Db, StorageError>) -> bool {
+    let Err(StorageError::Sled { source, .. }) = opened else {
+        return false;
+    };
+    match source {
+        sled::Error::Io(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        _ => true,
+    }
 }
 
 fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {

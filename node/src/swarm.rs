@@ -12,7 +12,9 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
 
-use crate::config::{CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, NodeConfig};
+use crate::config::{
+    CONNECTIONS_INCOMING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, NodeConfig,
+};
 use crate::storage::quota::PROVIDER_TTL_S;
 use crate::storage::records::Records;
 
@@ -88,6 +90,7 @@ fn behaviour(keypair: &Keypair, records: Records, config: &NodeConfig) -> Behavi
         .with_max_pending_incoming(Some(HANDSHAKES_MAX))
         .with_max_pending_outgoing(Some(HANDSHAKES_MAX))
         .with_max_established(Some(CONNECTIONS_MAX))
+        .with_max_established_incoming(Some(CONNECTIONS_INCOMING_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
     let mut kad = kad::Behaviour::with_config(local, records, kad_config());
     kad.set_mode(Some(if config.server {

@@ -9,6 +9,7 @@
     reason = "I/O shell, see ARCHITECTURE.md"
 )]
 
+mod demo;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,17 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the main job end to end on loopback and prints what happened; exit 0 if all is well.
+    Demo {
+        /// Image of release 1.0.0 [default: the publisher's executable]
+        #[arg(requires = "new")]
+        old: Option<PathBuf>,
+        /// Image of release 1.1.0 [default: the agent's executable]
+        new: Option<PathBuf>,
+        /// Run in this folder and keep it, logs and slots included
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
+    },
     /// Holds the repository against its own rules; exit 0 if all hold, 1 if not.
     Tidy {
         /// Write the current source hashes into docs/formats.md and docs/wire.md first.
@@ -39,6 +51,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Args::parse().command {
+        Command::Demo { old, new, keep } => demo::run(&repository_root(), old.zip(new), keep),
         Command::Tidy { bless } => tidy::run(&repository_root(), bless),
     }
 }

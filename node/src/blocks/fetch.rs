@@ -1,6 +1,6 @@
 //! Fetching: the shell of `protocol::exchange::download`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,8 @@ struct Fetch<'a> {
     machine: Download,
     names: BTreeMap<PeerId, String>,
     outgoing: BTreeMap<PeerId, mpsc::Sender<Frame>>,
+    /// Holders that lied or broke the protocol: not used again.
+    banned: BTreeSet<String>,
     report: FetchReport,
     complete: bool,
     delivered: Instant,
@@ -95,6 +97,7 @@ pub async fn fetch(
         machine: Download::new(blob, tree, map, now),
         names: BTreeMap::new(),
         outgoing: BTreeMap::new(),
+        banned: BTreeSet::new(),
         report: FetchReport {
             resumed_bytes,
             ..FetchReport::default()
@@ -147,6 +150,11 @@ impl Fetch<'_> {
             outgoing,
             mut incoming,
         } = link;
+        let active = |(other, _): (&PeerId, _)| self.names.get(other) == Some(&name);
+        if self.banned.contains(&name) || self.outgoing.iter().any(active) {
+            tracing::debug!(peer = %name, "second link ignored");
+            return;
+        }
         self.names.insert(id, name);
         self.outgoing.insert(id, outgoing);
         let events = events.clone();
@@ -193,6 +201,9 @@ impl Fetch<'_> {
                     self.outgoing.remove(&id);
                     let name = self.names.get(&id).cloned().unwrap_or_default();
                     tracing::debug!(peer = %name, ?reason, "holder dropped");
+                    if matches!(reason, DropReason::Lied | DropReason::Unexpected) {
+                        self.banned.insert(name.clone());
+                    }
                     if reason == DropReason::Lied {
                         tracing::warn!(peer = %name, "sent bytes that are not what was asked for");
                         *self.report.liars.entry(name).or_default() += 1;

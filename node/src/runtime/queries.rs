@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use libp2p::PeerId;
+use libp2p::kad::store::RecordStore;
 use libp2p::kad::{
     self, GetProvidersOk, GetRecordOk, QueryId, QueryResult, Quorum, Record as KadRecord, RecordKey,
 };
@@ -11,7 +12,7 @@ use protocol::dht::record;
 use tokio::sync::oneshot;
 
 use crate::handle::Found;
-use crate::storage::records::{Records, unix_now};
+use crate::storage::records::{PutError, Records, unix_now};
 
 /// Valid answers of different peers after which a look-up ends.
 const ANSWERS_ENOUGH: usize = 3;
@@ -90,8 +91,13 @@ impl Queries {
         value: Vec<u8>,
         reply: oneshot::Sender<Result<usize, String>>,
     ) {
-        // What breaks the rules here would break them everywhere.
-        if let Err(error) = record::verify(&key, &value, unix_now()) {
+        // What breaks the rules here would break them everywhere; what lost here, too.
+        let newer = |offered: record::Record| {
+            let lost = stored(kad, &key).is_some_and(|stored| stored.seq() > offered.seq());
+            if lost { Err(PutError::NotNewer) } else { Ok(()) }
+        };
+        let verified = record::verify(&key, &value, unix_now()).map_err(PutError::from);
+        if let Err(error) = verified.and_then(newer) {
             drop(reply.send(Err(error.to_string())));
             return;
         }
@@ -163,11 +169,7 @@ impl Queries {
             Query::Get(get) => get.finish(kad),
             Query::Providers { found, reply } => drop(reply.send(found.into_iter().collect())),
             Query::Put { key, reply } => {
-                let now = unix_now();
-                let stored =
-                    kad::store::RecordStore::get(kad.store_mut(), &RecordKey::new(key.as_bytes()))
-                        .and_then(|stored| record::verify(&key, &stored.value, now).ok());
-                let seq = stored.map_or(0, |record| record.seq());
+                let seq = stored(kad, &key).map_or(0, |record| record.seq());
                 let id = kad.get_record(RecordKey::new(key.as_bytes()));
                 self.running.insert(
                     id,
@@ -182,6 +184,12 @@ impl Queries {
             Query::Confirm { holders, reply, .. } => drop(reply.send(Ok(holders))),
         }
     }
+}
+
+/// The valid record that this node stores under a key.
+fn stored(kad: &mut Kad, key: &DhtKey) -> Option<record::Record> {
+    let found = RecordStore::get(kad.store_mut(), &RecordKey::new(key.as_bytes()))?;
+    record::verify(key, &found.value, unix_now()).ok()
 }
 
 impl Get {
@@ -202,12 +210,18 @@ impl Get {
     /// Gives the best record to those who were behind, and to the asker.
     fn finish(self, kad: &mut Kad) {
         if let Some((best, value)) = &self.best {
-            let behind: Vec<PeerId> = self
+            let behind = self
                 .answers
                 .iter()
-                .filter(|(_, seq)| **seq < Some(best.seq()))
-                .filter_map(|(peer, _)| *peer)
-                .collect();
+                .filter(|(_, seq)| **seq < Some(best.seq()));
+            let (here, behind): (Vec<_>, Vec<_>) =
+                behind.map(|(peer, _)| *peer).partition(Option::is_none);
+            let behind: Vec<PeerId> = behind.into_iter().flatten().collect();
+            if !here.is_empty()
+                && let Err(error) = kad.store_mut().offer(self.key.as_bytes(), value, None)
+            {
+                tracing::debug!(%error, "own copy stays behind");
+            }
             let record = KadRecord::new(RecordKey::new(self.key.as_bytes()), value.clone());
             if !behind.is_empty() {
                 kad.put_record_to(record, behind.into_iter(), Quorum::One);

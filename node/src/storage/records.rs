@@ -29,6 +29,8 @@ struct Entry {
     signer: [u8; 32],
     subnet: Option<Subnet>,
     bytes: usize,
+    /// Put by this node itself, in this run: never evicted.
+    own: bool,
 }
 
 /// Why an offered record is not stored.
@@ -92,6 +94,7 @@ impl Records {
                         signer,
                         subnet: None,
                         bytes,
+                        own: false,
                     };
                     records.bytes += bytes;
                     records.index.insert(key, entry);
@@ -107,8 +110,8 @@ impl Records {
         Ok(records)
     }
 
-    /// Stores a record that came from `subnet` (`None`: our own or not counted), if its rules, the
-    /// merge rule and the quotas allow.
+    /// Stores a record that came from `subnet` (`None`: not counted), if its rules, the merge rule
+    /// and the quotas allow. Hearing the stored one again keeps it for longer.
     ///
     /// # Errors
     /// [`PutError`] naming the rule; nothing changes then.
@@ -118,17 +121,34 @@ impl Records {
         value: &[u8],
         subnet: Option<Subnet>,
     ) -> Result<record::Record, PutError> {
+        self.store(key, value, subnet, false)
+    }
+
+    fn store(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        subnet: Option<Subnet>,
+        own: bool,
+    ) -> Result<record::Record, PutError> {
         let now = unix_now();
         let key = DhtKey::from_slice(key).ok_or(record::RecordError::Key)?;
         let offered = record::verify(&key, value, now)?;
-        if let Some(stored) = self.valid(&key, now)
-            && !offered.replaces(&stored)
-        {
-            return Err(PutError::NotNewer);
+        let known = self.index.get(&key);
+        let own = own || known.is_some_and(|entry| entry.own);
+        let mut subnet = subnet.filter(|_| !own);
+        match self.valid(&key, now) {
+            Some((_, bytes)) if bytes == value => {
+                subnet = known.map_or(subnet, |entry| entry.subnet);
+            }
+            Some((stored, _)) if !offered.replaces(&stored) => return Err(PutError::NotNewer),
+            _ => {}
         }
         let signer = signer_of(&offered);
-        self.check_quota(&key, &signer, subnet)?;
-        self.make_room(&key, value.len())?;
+        if !own {
+            self.check_quota(&key, &signer, subnet)?;
+        }
+        self.make_room(&key, value.len(), own)?;
         let drop_at = offered.drop_at(now);
         let row = [&drop_at.to_be_bytes()[..], value].concat();
         self.tree
@@ -143,6 +163,7 @@ impl Records {
                 signer,
                 subnet,
                 bytes: value.len(),
+                own,
             },
         );
         Ok(offered)
@@ -195,33 +216,50 @@ impl Records {
     }
 
     /// Evicts the records farthest from this node until `bytes` more fit under `key`; refuses when
-    /// the new one would be the farthest itself.
-    fn make_room(&mut self, key: &DhtKey, bytes: usize) -> Result<(), PutError> {
-        let own = self.index.get(key).map_or(0, |entry| entry.bytes);
+    /// the new one would be the farthest itself. What this node put itself stays and always fits.
+    fn make_room(&mut self, key: &DhtKey, bytes: usize, own: bool) -> Result<(), PutError> {
+        let replaced = self.index.get(key).map(|entry| entry.bytes);
+        let mut count = self.index.len() + usize::from(replaced.is_none());
+        let mut total = self.bytes - replaced.unwrap_or(0) + bytes;
+        let fits =
+            |count: usize, total: usize| count <= RECORDS_MAX && total <= RECORD_BYTES_TOTAL_MAX;
+        if fits(count, total) {
+            return Ok(());
+        }
         let local = self.local;
         let distance =
             |key: &DhtKey| local.distance(&KBucketKey::new(RecordKey::new(key.as_bytes())));
-        while (own == 0 && self.index.len() >= RECORDS_MAX)
-            || self.bytes - own + bytes > RECORD_BYTES_TOTAL_MAX
-        {
-            let farthest = self
-                .index
-                .keys()
-                .max_by_key(|stored| distance(stored))
-                .copied();
-            match farthest {
-                Some(farthest) if distance(&farthest) > distance(key) => self.delete(&farthest),
-                _ => return Err(PutError::Quota("store is full of closer records")),
-            }
+        let limit = distance(key);
+        let foreign = self
+            .index
+            .iter()
+            .filter(|(stored, entry)| *stored != key && !entry.own);
+        let mut farther: Vec<_> = foreign
+            .map(|(stored, entry)| (distance(stored), *stored, entry.bytes))
+            .filter(|(distance, ..)| own || *distance > limit)
+            .collect();
+        farther.sort_unstable();
+        let mut evicted = Vec::new();
+        while !fits(count, total) {
+            let Some((_, farthest, bytes)) = farther.pop() else {
+                return Err(PutError::Quota("store is full of closer records"));
+            };
+            evicted.push(farthest);
+            count -= 1;
+            total -= bytes;
+        }
+        for key in evicted {
+            self.delete(&key);
         }
         Ok(())
     }
 
-    fn valid(&self, key: &DhtKey, now: u64) -> Option<record::Record> {
+    fn valid(&self, key: &DhtKey, now: u64) -> Option<(record::Record, Vec<u8>)> {
         self.index.get(key).filter(|entry| now < entry.drop_at)?;
         let row = self.tree.get(key.as_bytes()).ok()??;
         let (_, value) = split_row(&row)?;
-        record::verify(key, value, now).ok()
+        let record = record::verify(key, value, now).ok()?;
+        Some((record, value.to_vec()))
     }
 
     fn forget(&mut self, key: &DhtKey) {
@@ -265,8 +303,8 @@ impl RecordStore for Records {
     }
 
     fn put(&mut self, record: Record) -> StoreResult<()> {
-        match self.offer(record.key.as_ref(), &record.value, None) {
-            // Kademlia puts our own record again whenever it is announced.
+        // Kademlia calls this for our own records alone; what others put is filtered.
+        match self.store(record.key.as_ref(), &record.value, None, true) {
             Ok(_) | Err(PutError::NotNewer) => Ok(()),
             Err(error) => {
                 tracing::debug!(%error, "record not stored");
