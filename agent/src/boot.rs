@@ -146,10 +146,12 @@ impl BootFile {
         let Some(bytes) = bytes.context(Exit::No, "boot state")? else {
             return Ok(BootState::factory(slots));
         };
+        let parsed = serde_json::from_slice(&bytes).context(Exit::No, self.path.display());
         let state: BootState =
-            serde_json::from_slice(&bytes).context(Exit::No, self.path.display())?;
+            parsed.map_err(|error| error.hint("restore the file; what may start is unknown"))?;
         let known = |name: &String| slots.iter().any(|slot| slot.bootname == *name);
-        let all = state.slots.len() == 2 && state.slots.iter().all(|slot| known(&slot.bootname));
+        let listed = |slot: &Slot| state.slot(&slot.bootname).is_some();
+        let all = state.slots.len() == 2 && slots.iter().all(listed);
         if !all || !known(&state.primary) || !known(&state.booted) {
             let message = format!(
                 "{} names other slots than the configuration",

@@ -11,10 +11,13 @@ use manifests::name::Name;
 use node::config::NodeConfig;
 use serde::Deserialize;
 
+use crate::install;
 use crate::slot::{Slot, SlotKind};
 
 /// Bytes of the file.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+/// The longest duration that makes sense for any member.
+const DURATION_MAX: Duration = Duration::from_secs(365 * 86_400);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -192,7 +195,11 @@ impl Config {
             return Err(usage("system.boot-attempts is not between 1 and 10"));
         }
         let duration = |name: &str, text: &str| {
-            human::parse_duration(text).context(Exit::Usage, name.to_owned())
+            let parsed = human::parse_duration(text).context(Exit::Usage, name)?;
+            if parsed > DURATION_MAX {
+                return Err(usage(&format!("{name} is longer than a year")));
+            }
+            Ok(parsed)
         };
         let mirrors = file
             .streaming
@@ -200,7 +207,7 @@ impl Config {
             .iter()
             .map(|url| url.trim_end_matches('/').to_owned());
         let mirrors: Vec<String> = mirrors.collect();
-        if let Some(url) = mirrors.iter().find(|url| !url.starts_with("http")) {
+        if let Some(url) = mirrors.iter().find(|url| !is_mirror(url)) {
             return Err(usage(&format!(
                 "streaming.mirrors: {url:?} is no http(s) URL"
             )));
@@ -233,6 +240,13 @@ impl Config {
     }
 }
 
+/// An http(s) URL to which a path can be appended.
+fn is_mirror(url: &str) -> bool {
+    let scheme = url.starts_with("http://") || url.starts_with("https://");
+    let parsed = reqwest::Url::parse(url);
+    scheme && parsed.is_ok_and(|url| url.query().is_none() && url.fragment().is_none())
+}
+
 /// Two slots of one class and type, on two devices, with two boot names (threats S87).
 fn slots(classes: BTreeMap<String, BTreeMap<String, SlotEntry>>) -> Result<[Slot; 2], CliError> {
     let usage = |message: &str| CliError::new(Exit::Usage, message);
@@ -254,8 +268,24 @@ fn slots(classes: BTreeMap<String, BTreeMap<String, SlotEntry>>) -> Result<[Slot
     if a.device == b.device || a.bootname == b.bootname {
         return Err(usage("slot: the two slots share a device or a bootname"));
     }
+    if slots
+        .iter()
+        .any(|slot| slot.bootname.is_empty() || slot.device.file_name().is_none())
+    {
+        return Err(usage("slot: a device or a bootname is empty"));
+    }
     if a.kind != b.kind {
         return Err(usage("slot: the two slots are of different types"));
+    }
+    // An installation empties `<device>.new` and `<device>.old` and replaces the device whole.
+    let touches = |a: &Slot, b: &Slot| {
+        let beside = ["new", "old"].map(|end| install::beside(&a.device, end));
+        b.device.starts_with(&a.device) || beside.iter().any(|path| b.device.starts_with(path))
+    };
+    if a.kind == SlotKind::Dir && (touches(a, b) || touches(b, a)) {
+        return Err(usage(
+            "slot: one slot's device lies in the other's, or in its `.new` or `.old`",
+        ));
     }
     Ok(slots)
 }

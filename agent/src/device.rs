@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use cli::durable::{self, Lock, PathError};
@@ -52,6 +53,7 @@ impl Device {
         for name in ["blobs", "trees"] {
             durable::create_folder(&data.join(name)).context(Exit::No, "data folder")?;
         }
+        check_slots(&config.slots)?;
         let journal = Journal::open(data).context(Exit::No, "journal")?;
         let (boot_file, state_file) = (BootFile::new(data), StateFile::new(data));
         let device = Self {
@@ -168,6 +170,27 @@ impl Device {
         }
         Ok(())
     }
+}
+
+/// Two names for one device would have the running system overwritten (threats S87).
+fn check_slots(slots: &[Slot; 2]) -> Result<(), CliError> {
+    let identity = |slot: &Slot| {
+        let metadata = fs::metadata(&slot.device).ok()?;
+        // Several nodes may stand for one block device.
+        let of_device = metadata.file_type().is_block_device();
+        let node = (metadata.dev(), metadata.ino());
+        Some((
+            of_device,
+            if of_device { (metadata.rdev(), 0) } else { node },
+        ))
+    };
+    let [a, b] = slots;
+    if identity(a).is_some_and(|first| identity(b) == Some(first)) {
+        let (a, b) = (a.device.display(), b.device.display());
+        let message = format!("slot: {a} and {b} are the same device");
+        return Err(CliError::new(Exit::Usage, message).hint("put slot.*.device right"));
+    }
+    Ok(())
 }
 
 fn tree_path(data: &Path, blob: &Blob) -> PathBuf {

@@ -10,8 +10,9 @@ use std::path::Path;
 use cli::durable::PathError;
 use protocol::exchange::tree::ChunkTree;
 
+pub(crate) use archive::beside;
 pub use archive::{ArchiveError, install as install_archive};
-pub use raw::{apply_delta, copy, hash_prefix, read_back};
+pub use raw::{apply_delta, check_room, copy, hash_prefix, read_back};
 
 /// Why a slot was not written. It stays unable to start; the next run writes it again.
 #[derive(Debug, thiserror::Error)]

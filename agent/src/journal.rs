@@ -166,7 +166,9 @@ pub enum ChainError {
 /// [`ChainError`] naming the line.
 pub fn read(data: &Path) -> Result<Vec<Entry>, ChainError> {
     let path = data.join("journal.jsonl");
-    let mut text = durable::read_if_there(&aside(&path), READ_BYTES_MAX)?.unwrap_or_default();
+    let older = durable::read_if_there(&aside(&path), READ_BYTES_MAX)?;
+    let rotated = older.is_some();
+    let mut text = older.unwrap_or_default();
     text.extend(durable::read_if_there(&path, READ_BYTES_MAX)?.unwrap_or_default());
     let text = String::from_utf8_lossy(&text).into_owned();
     let mut entries: Vec<Entry> = Vec::new();
@@ -179,7 +181,7 @@ pub fn read(data: &Path) -> Result<Vec<Entry>, ChainError> {
         let entry: Entry = serde_json::from_str(line).map_err(|_| ChainError::Line(index + 1))?;
         let follows = match (&prev, entries.last()) {
             (Some(prev), Some(last)) => entry.prev == *prev && entry.seq == last.seq + 1,
-            _ => entry.seq > 1 || entry.prev == GENESIS,
+            _ => rotated || (entry.seq == 1 && entry.prev == GENESIS),
         };
         if !follows {
             return Err(ChainError::Broken(index + 1));

@@ -51,11 +51,13 @@ pub fn reconcile(device: &mut Device) -> Result<Standing, CliError> {
     let data = json!({ "version": pending.image.version, "release": pending.image.release,
         "running": boot.booted, "from": pending.from });
     device.record("rolled-back", data)?;
-    boot.primary.clone_from(&boot.booted);
-    device.save_boot(&boot)?;
+    // The state comes first: a cut in between must not look like a switch that was cut off, or the
+    // release that failed is started again (threats S86).
     state.fail(pending.image.release);
     state.pending = None;
     device.save_state(&state)?;
+    boot.primary.clone_from(&boot.booted);
+    device.save_boot(&boot)?;
     Ok(Standing::RolledBack(Box::new(pending)))
 }
 

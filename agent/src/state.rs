@@ -53,9 +53,9 @@ pub struct Pending {
     pub from: Option<String>,
 }
 
-/// The agent's state. Counters never go down.
+/// The agent's state. Counters never go down, so a file without them is damaged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     /// What each slot holds, by boot name; nothing while it is written.
     pub slots: BTreeMap<String, Image>,

@@ -23,7 +23,7 @@ use serde_json::json;
 use crate::device::Device;
 use crate::install::{self, InstallError};
 use crate::plan::{self, Way};
-use crate::policy::{self, Decision};
+use crate::policy::{self, Decision, Refusal};
 use crate::slot::{Slot, SlotKind};
 use crate::source::metadata::{Checked, check};
 use crate::source::{self, Sources};
@@ -171,15 +171,10 @@ pub async fn update(
         Decision::Install(release) => *release,
         Decision::UpToDate => return Ok(Outcome::UpToDate),
         Decision::Pending => return Ok(Outcome::RebootPending),
-        Decision::Refuse(why) => {
-            let exit = match why {
-                policy::Refusal::Older { .. } | policy::Refusal::Security { .. } => Exit::Rollback,
-                _ => Exit::No,
-            };
-            return Err(CliError::new(exit, format_args!("refused: {why}")));
-        }
+        Decision::Refuse(why) => return Err(refused(&why)),
     };
     let target = device.other_slot()?;
+    check_fallback(device, &target)?;
     let work = Work {
         release: &release,
         target: &target,
@@ -208,6 +203,33 @@ pub async fn update(
     Ok(Outcome::Installed(Box::new(report)))
 }
 
+/// Gives a refusal of policy its exit code and the fix.
+pub fn refused(why: &Refusal) -> CliError {
+    let (exit, fix) = match why {
+        Refusal::Older { .. } | Refusal::Security { .. } => {
+            (Exit::Rollback, "the source serves old files; use another")
+        }
+        Refusal::Failed(_) => (Exit::No, "wait for a newer release"),
+        Refusal::Format { .. } => (Exit::No, "put slot.*.type right, or follow another product"),
+        Refusal::Hardware { .. } => (Exit::No, "put system.compatible right; this is not for it"),
+    };
+    CliError::new(exit, format_args!("refused: {why}")).hint(fix)
+}
+
+/// The last good slot is not overwritten while what runs has not proved itself (threats S79, S86).
+fn check_fallback(device: &Device, target: &Slot) -> Result<(), CliError> {
+    let boot = device.boot()?;
+    let good = |name: &str| boot.slot(name).is_some_and(|slot| slot.good);
+    if good(&boot.booted) || !good(&target.bootname) {
+        return Ok(());
+    }
+    let message = format!(
+        "slot {} runs and is not good; {} is the only good slot and is not overwritten",
+        boot.booted, target.bootname
+    );
+    Err(CliError::new(Exit::Retry, message).hint("reboot, or streembit-agent mark-good"))
+}
+
 /// One release on its way into one slot.
 #[derive(Clone, Copy)]
 struct Work<'a> {
@@ -233,16 +255,6 @@ async fn install_release(
 ) -> Result<(&'static str, FetchReport), CliError> {
     let image = blob_of(&work.release.image);
     device.record("planning", work.describe())?;
-    // From here on the slot can't start, whatever happens; it is let go in `switch`.
-    let mut boot = device.boot()?;
-    boot.forbid(&work.target.bootname);
-    device.save_boot(&boot)?;
-    let mut state = device.state()?;
-    if let Some(held) = state.slots.remove(&work.target.bootname) {
-        held.blob().inspect(|blob| sources.blobs().remove(blob));
-    }
-    state.pending = None;
-    device.save_state(&state)?;
     let base = base_content(device, work).await?;
     let mut used = FetchReport::default();
     let mut failed = None;
@@ -269,6 +281,21 @@ async fn install_release(
         }
     }
     Err(failed.unwrap_or_else(|| CliError::new(Exit::No, "no way to the image")))
+}
+
+/// Before the first byte of a slot changes: it can't start, whatever happens, until `switch`. Not
+/// earlier, so that a source that lies costs no slot.
+fn take_slot(device: &mut Device, sources: &Sources, work: &Work<'_>) -> Result<(), CliError> {
+    device.record("installing", work.describe())?;
+    let mut boot = device.boot()?;
+    boot.forbid(&work.target.bootname);
+    device.save_boot(&boot)?;
+    let mut state = device.state()?;
+    if let Some(held) = state.slots.remove(&work.target.bootname) {
+        held.blob().inspect(|blob| sources.blobs().remove(blob));
+    }
+    state.pending = None;
+    device.save_state(&state)
 }
 
 enum Failure {
@@ -328,17 +355,25 @@ async fn take_way(
     let name = match way {
         Way::Delta(delta) => {
             fetch_blob(device, sources, work, blob_of(&delta.blob), used).await?;
-            device.record("installing", work.describe())?;
+            if work.target.kind == SlotKind::Raw {
+                install::check_room(&work.target.device, image.size).map_err(Failure::Way)?;
+                take_slot(device, sources, work)?;
+            }
             write_by_delta(device, work, delta).await?;
             "delta"
         }
         Way::Whole(_) => {
+            if work.target.kind == SlotKind::Raw {
+                // A slot that is too small keeps what it holds.
+                install::check_room(&work.target.device, image.size).map_err(Failure::Way)?;
+                take_slot(device, sources, work)?;
+            }
             fetch_image(device, sources, work, used).await?;
             "whole"
         }
     };
     if work.target.kind == SlotKind::Dir {
-        device.record("installing", work.describe())?;
+        take_slot(device, sources, work)?;
         let (archive, slot) = (device.blob_path(&image), work.target.device.clone());
         let progress = Progress::start(work.output, "extract", image.size);
         let result = blocking(move || {

@@ -24,7 +24,11 @@ use progress::Progress;
 const UPDATE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs the demo in a temporary folder, or in `keep`, which stays.
-pub(crate) fn run(root: &Path, images: Option<(PathBuf, PathBuf)>, keep: Option<PathBuf>) -> ExitCode {
+pub(crate) fn run(
+    root: &Path,
+    images: Option<(PathBuf, PathBuf)>,
+    keep: Option<PathBuf>,
+) -> ExitCode {
     match demo(root, images, keep) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -24,7 +24,7 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
         Decision::Pending => ("reboot-pending", None, Exit::No),
         Decision::UpToDate => ("up-to-date", None, Exit::No),
         Decision::Refuse(why) => {
-            return Err(CliError::new(Exit::No, format_args!("refused: {why}")));
+            return Err(update::refused(why));
         }
     };
     let mut text = format!(

@@ -60,7 +60,7 @@ pub fn bad(args: &Args, config: &Path, output: Output) -> Result<Exit, CliError>
     if boot.primary == bootname {
         boot.primary = other;
     }
-    device.save_boot(&boot)?;
+    // The state comes first: a cut in between must not look like a switch that was cut off.
     let mut state = device.state()?;
     if let Some(pending) = state
         .pending
@@ -69,6 +69,7 @@ pub fn bad(args: &Args, config: &Path, output: Output) -> Result<Exit, CliError>
         state.fail(pending.image.release);
         device.save_state(&state)?;
     }
+    device.save_boot(&boot)?;
     let value = json!({ "bad": bootname, "primary": boot.primary });
     output.result(
         &value,

@@ -34,8 +34,9 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
         state.fail(pending.image.release);
     }
     boot.primary.clone_from(&next);
-    device.save_boot(&boot)?;
+    // The state comes first: a cut in between must not look like a switch that was cut off.
     device.save_state(&state)?;
+    device.save_boot(&boot)?;
     let exit = if next == boot.booted {
         Exit::Done
     } else {

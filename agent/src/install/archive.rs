@@ -54,15 +54,15 @@ pub fn install(archive: &Path, slot: &Path, report: Report<'_>) -> Result<(), Ar
     for leftover in [&fresh, &old] {
         remove(leftover)?;
     }
-    durable::create_folder(&fresh)?;
+    if let Err(error) = fill(archive, &fresh, report) {
+        // A full disk must not stay full of what is of no use.
+        drop(remove(&fresh));
+        return Err(error);
+    }
     let at = |path: &Path| {
         let path = path.to_owned();
         move |error| PathError::new(&path, error)
     };
-    let mut archive = File::open(archive).map_err(at(archive))?;
-    extract(&mut archive, &fresh, report)?;
-    io::Seek::rewind(&mut archive).map_err(at(&fresh))?;
-    compare(&mut archive, &fresh)?;
     if slot.exists() {
         fs::rename(slot, &old).map_err(at(slot))?;
     }
@@ -72,7 +72,18 @@ pub fn install(archive: &Path, slot: &Path, report: Report<'_>) -> Result<(), Ar
     Ok(())
 }
 
-fn beside(slot: &Path, end: &str) -> PathBuf {
+/// Extracts the archive into a new directory and reads everything back.
+fn fill(archive: &Path, fresh: &Path, report: Report<'_>) -> Result<(), ArchiveError> {
+    durable::create_folder(fresh)?;
+    let at = |error| PathError::new(archive, error);
+    let mut file = File::open(archive).map_err(at)?;
+    extract(&mut file, fresh, report)?;
+    io::Seek::rewind(&mut file).map_err(at)?;
+    compare(&mut file, fresh)
+}
+
+/// A name beside the slot, for a directory on its way in or out.
+pub(crate) fn beside(slot: &Path, end: &str) -> PathBuf {
     let mut name = slot.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{end}"));
     slot.with_file_name(name)

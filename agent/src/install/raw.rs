@@ -30,6 +30,29 @@ fn open_slot(path: &Path, size: u64) -> Result<File, InstallError> {
         file.set_len(size).map_err(at)?;
         return Ok(file);
     }
+    check_device(path, &mut file, size)?;
+    Ok(file)
+}
+
+/// Checks that a device is large enough for `size` bytes, without writing; a file always is, the disk
+/// decides.
+///
+/// # Errors
+/// [`InstallError::SlotTooSmall`] (threats D33, S87).
+pub fn check_room(path: &Path, size: u64) -> Result<(), InstallError> {
+    let at = |error| PathError::new(path, error);
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result.map_err(at)?,
+    };
+    if file.metadata().map_err(at)?.is_file() {
+        return Ok(());
+    }
+    check_device(path, &mut file, size)
+}
+
+fn check_device(path: &Path, file: &mut File, size: u64) -> Result<(), InstallError> {
+    let at = |error| PathError::new(path, error);
     let actual = file.seek(SeekFrom::End(0)).map_err(at)?;
     file.rewind().map_err(at)?;
     if actual < size {
@@ -40,7 +63,7 @@ fn open_slot(path: &Path, size: u64) -> Result<File, InstallError> {
             needed: size,
         });
     }
-    Ok(file)
+    Ok(())
 }
 
 /// Applies a delta file to the image in `base` and writes the result to the slot at `target`. Every

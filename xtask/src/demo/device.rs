@@ -38,6 +38,8 @@ pub(super) struct Device {
     process: Option<Process>,
     bar: Option<ProgressBar>,
     shown: usize,
+    /// The most memory that its agent was seen to use, in bytes.
+    pub(super) peak_memory: u64,
 }
 
 impl Device {
@@ -86,6 +88,7 @@ impl Device {
             process: None,
             bar: None,
             shown: 0,
+            peak_memory: 0,
         };
         device.power_on()?;
         Ok(device)
@@ -105,6 +108,7 @@ impl Device {
         let Some(process) = &mut self.process else {
             return Ok(());
         };
+        self.peak_memory = self.peak_memory.max(process.peak_memory());
         match process.ended()? {
             None => Ok(()),
             Some(REBOOT) => self.power_on(),

@@ -79,6 +79,15 @@ impl Process {
         Ok(status.map(|status| status.code().unwrap_or(255)))
     }
 
+    /// The most memory it has used so far, in bytes (`VmHWM` of proc(5)); 0 once it has ended.
+    pub(super) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+
     /// The failure of a process that should still run.
     pub(super) fn failure(&self, code: i32) -> Failure {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();

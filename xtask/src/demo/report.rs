@@ -11,6 +11,9 @@ use super::device::{Device, Role};
 use super::network::Network;
 use super::process::{Failure, text};
 
+/// The most memory that an agent may use.
+const MEMORY_MAX: u64 = 64 << 20;
+
 /// What was published, in lines.
 pub(super) fn header(
     network: &Network,
@@ -58,8 +61,8 @@ pub(super) fn table(network: &Network, devices: &[Device], new: &Path) -> Result
         names.insert(device.peer_id(network)?, device.name.clone());
     }
     println!(
-        "{:<8} {:<6} {:<6} {:>20}  {:<34} {:<16} {:>7}  RESULT",
-        "DEVICE", "FROM", "TO", "FETCHED OF FULL", "SOURCES", "VERIFIED BY", "SECONDS"
+        "{:<8} {:<6} {:<6} {:>21} {:>8} {:>9}  {:<17} RESULT",
+        "DEVICE", "FROM", "TO", "FETCHED OF FULL", "SECONDS", "MEMORY", "VERIFIED BY"
     );
     let mut faults = Vec::new();
     let mut sources = BTreeMap::new();
@@ -152,11 +155,6 @@ impl Row {
         } else {
             &self.from
         };
-        let sources: Vec<String> = self
-            .sources
-            .iter()
-            .map(|(name, bytes)| format!("{name} {}", mib(*bytes)))
-            .collect();
         let mut result = format!("{} by {}", self.result, self.way);
         if !self.liars.is_empty() {
             result.push_str(&format!(
@@ -164,14 +162,17 @@ impl Row {
                 self.liars.join(", ")
             ));
         }
+        let fetched = format!("{} of {}", mib(self.fetched), mib(self.full));
+        let (name, memory) = (&device.name, mib(device.peak_memory));
+        let source = |(name, bytes): (&String, &u64)| format!("{name} {}", mib(*bytes));
+        let sources: Vec<String> = self.sources.iter().map(source).collect();
         format!(
-            "{:<8} {from:<6} {:<6} {:>20}  {:<34} {:<16} {:>7.1}  {result}",
-            device.name,
+            "{name:<8} {from:<6} {:<6} {fetched:>21} {:>8.1} {memory:>9}  {:<17} {result}\n         \
+             from {}",
             self.to,
-            format!("{} of {}", mib(self.fetched), mib(self.full)),
-            sources.join(", "),
-            self.signers,
             self.seconds,
+            self.signers,
+            sources.join(", "),
         )
     }
 
@@ -186,6 +187,10 @@ impl Row {
         let holds = |slot: &str| holds_image(&device.folder.join(slot), new);
         demand(self.to == "1.1.0", "did not install 1.1.0");
         demand(!self.signers.is_empty(), "no signer is named");
+        demand(
+            device.peak_memory < MEMORY_MAX,
+            "its agent used more than 64 MiB",
+        );
         match device.role {
             Role::Good => {
                 demand(self.result == "updated", "did not update");
