@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod docs;
 mod expiry;
 mod metadata_bytes;
 mod mix_and_match;

@@ -121,3 +121,6 @@ impl StateFile {
             .context(Exit::No, "agent state")
     }
 }
+
+#[cfg(test)]
+mod tests;

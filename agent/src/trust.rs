@@ -104,3 +104,6 @@ pub fn read_pin(path: &Path) -> Result<Pin, CliError> {
     let bytes = durable::read(path, limits::PIN_BYTES_MAX).context(Exit::Usage, "device pin")?;
     Pin::parse(&bytes).context(Exit::Usage, path.display())
 }
+
+#[cfg(test)]
+mod tests;

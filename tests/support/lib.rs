@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //!
+//! * [`programs`]: the real executables
 //! * [`repository`]: a TUF repository in memory, tampered with at will, and a device that follows it
 #![allow(
     clippy::unwrap_used,
@@ -14,4 +15,5 @@
     reason = "test support"
 )]
 
+pub mod programs;
 pub mod repository;

@@ -94,7 +94,11 @@ impl Queries {
         // What breaks the rules here would break them everywhere; what lost here, too.
         let newer = |offered: record::Record| {
             let lost = stored(kad, &key).is_some_and(|stored| stored.seq() > offered.seq());
-            if lost { Err(PutError::NotNewer) } else { Ok(()) }
+            if lost {
+                Err(PutError::NotNewer)
+            } else {
+                Ok(())
+            }
         };
         let verified = record::verify(&key, &value, unix_now()).map_err(PutError::from);
         if let Err(error) = verified.and_then(newer) {

@@ -24,7 +24,7 @@ pub const PROVIDER_TTL_S: u64 = 2 * 3600;
 /// A network that counts as one source: an IPv4 /24, an IPv6 /48. Loopback and private ranges are
 /// not counted, since a whole site may share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Subnet([u8; 6]);
+pub struct Subnet([u8; 7]);
 
 impl Subnet {
     /// The subnet of an address, `None` if it is not counted.
@@ -33,12 +33,16 @@ impl Subnet {
             IpAddr::V4(v4) if v4.is_loopback() || v4.is_private() || v4.is_link_local() => None,
             IpAddr::V4(v4) => {
                 let [a, b, c, _] = v4.octets();
-                Some(Self([4, a, b, c, 0, 0]))
+                Some(Self([4, a, b, c, 0, 0, 0]))
             }
-            IpAddr::V6(v6) if v6.is_loopback() || v6.is_unique_local() => None,
+            IpAddr::V6(v6)
+                if v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() =>
+            {
+                None
+            }
             IpAddr::V6(v6) => {
                 let [a, b, c, d, e, f, ..] = v6.octets();
-                Some(Self([a, b, c, d, e, f]))
+                Some(Self([6, a, b, c, d, e, f]))
             }
         }
     }

@@ -49,7 +49,10 @@ fn all(range: std::ops::Range<u64>) -> Vec<u64> {
 /// A store with `count` rows that was closed properly.
 fn filled(count: u64) -> tempfile::TempDir {
     let place = folder();
-    put(&Storage::open(&place.path().join("node")).unwrap(), 0..count);
+    put(
+        &Storage::open(&place.path().join("node")).unwrap(),
+        0..count,
+    );
     place
 }
 
@@ -239,7 +242,11 @@ fn second_process_is_refused_and_changes_nothing_s88() {
         Storage::open(&store),
         Err(StorageError::InUse(path)) if path == store
     ));
-    let mut child = start("second_process_is_refused_and_changes_nothing_s88", &store, "");
+    let mut child = start(
+        "second_process_is_refused_and_changes_nothing_s88",
+        &store,
+        "",
+    );
     let told: Vec<String> = heard(&mut child).collect();
     child.wait().unwrap();
     assert_eq!(told, [format!("in use: {}", store.display())]);
@@ -341,7 +348,13 @@ fn full_disk_refuses_and_works_again_with_room_s82() {
     for word in heard(&mut child) {
         if word == "waiting" {
             let lift = ["--pid", &id, "--fsize=unlimited"];
-            assert!(Command::new("prlimit").args(lift).status().unwrap().success());
+            assert!(
+                Command::new("prlimit")
+                    .args(lift)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
             drop(stdin.take()); // it may go on
         }
         told.push(word);

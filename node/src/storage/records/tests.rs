@@ -87,6 +87,25 @@ fn distance(place: &Place, key: &DhtKey) -> libp2p::kad::KBucketDistance {
     KBucketKey::from(place.local).distance(&KBucketKey::new(kad_key(key)))
 }
 
+/// The farthest and the nearest of a few accounts.
+fn far_and_near(place: &Place) -> [(DhtKey, Vec<u8>); 2] {
+    let name = |number: usize| account(1, &format!("name{number}"), 1);
+    let mut accounts: Vec<_> = (0..16).map(name).collect();
+    accounts.sort_by_key(|(key, _)| distance(place, key));
+    [accounts.pop().unwrap(), accounts.swap_remove(0)]
+}
+
+/// Fills the store up to its count with what is closer than `limit`.
+fn fill(place: &Place, records: &mut Records, limit: &DhtKey) {
+    let limit = distance(place, limit);
+    let closer = (0..)
+        .map(any_key)
+        .filter(|key| distance(place, key) < limit);
+    for (seed, key) in closer.take(RECORDS_MAX).enumerate() {
+        insert(records, key, entry(seed));
+    }
+}
+
 #[test]
 fn stores_and_returns_a_valid_record() {
     let place = Place::new();
@@ -97,8 +116,14 @@ fn stores_and_returns_a_valid_record() {
     let record = RecordStore::get(&records, &kad_key(&key)).unwrap();
     assert_eq!(record.value, value);
     let left = record.expires.unwrap() - Instant::now();
-    assert!(left <= RECORD_TTL_MAX && left > RECORD_TTL_MAX / 2, "{left:?}");
-    let listed: Vec<_> = records.records().map(|record| record.value.clone()).collect();
+    assert!(
+        left <= RECORD_TTL_MAX && left > RECORD_TTL_MAX / 2,
+        "{left:?}"
+    );
+    let listed: Vec<_> = records
+        .records()
+        .map(|record| record.value.clone())
+        .collect();
     assert_eq!(listed, [value.clone()]);
     drop(records);
     assert_eq!(got(&place.open(), &key), Some(value));
@@ -197,7 +222,10 @@ fn one_signer_fills_its_own_quota_only_h65() {
     }
     let (key, value) = account(1, "one-more", 1);
     let refused = records.offer(key.as_bytes(), &value, None);
-    assert!(matches!(refused, Err(PutError::Quota("records of one signer"))));
+    assert!(matches!(
+        refused,
+        Err(PutError::Quota("records of one signer"))
+    ));
     assert_eq!(records.record_count(), RECORDS_PER_SIGNER_MAX);
     let (key, newer) = account(1, "name7", 2);
     records.offer(key.as_bytes(), &newer, None).unwrap();
@@ -217,12 +245,18 @@ fn one_subnet_fills_its_own_quota_only_h65() {
     let hostile = subnet("198.51.100.7");
     for seed in 0..RECORDS_PER_SUBNET_MAX {
         let subnet = hostile;
-        let entry = Entry { subnet, ..entry(seed) };
+        let entry = Entry {
+            subnet,
+            ..entry(seed)
+        };
         insert(&mut records, any_key(seed), entry);
     }
     let (key, value) = account(1, "alice", 1);
     let refused = records.offer(key.as_bytes(), &value, subnet("198.51.100.200"));
-    assert!(matches!(refused, Err(PutError::Quota("records of one subnet"))));
+    assert!(matches!(
+        refused,
+        Err(PutError::Quota("records of one subnet"))
+    ));
     let (bob, value_of_bob) = account(2, "bob", 1);
     records
         .offer(key.as_bytes(), &value, subnet("198.51.101.7"))
@@ -245,7 +279,7 @@ fn subnets_are_networks_of_one_owner_h65() {
     let different = [
         ("198.51.100.1", "198.51.101.1"),
         ("2001:db8:1::1", "2001:db8:2::1"),
-        ("4.1.2.3", "401:203::"),
+        ("4.1.2.3", "404:102::"),
     ];
     for (one, other) in different {
         assert_ne!(subnet(one), subnet(other), "{one} {other}");
@@ -270,30 +304,24 @@ fn subnets_are_networks_of_one_owner_h65() {
 fn full_store_keeps_what_is_closest_h65() {
     let place = Place::new();
     let mut records = place.open();
-    let (key, value) = account(1, "alice", 1);
-    let limit = distance(&place, &key);
-    let closer = (0..).map(any_key).filter(|key| distance(&place, key) < limit);
-    for (seed, key) in closer.take(RECORDS_MAX).enumerate() {
-        insert(&mut records, key, entry(seed));
-    }
+    let [(key, value), (near, near_value)] = far_and_near(&place);
+    fill(&place, &mut records, &key);
     let before = records.bytes;
     let refused = records.offer(key.as_bytes(), &value, None);
     assert!(matches!(
         refused,
         Err(PutError::Quota("store is full of closer records"))
     ));
-    assert_eq!((records.record_count(), records.bytes), (RECORDS_MAX, before));
+    assert_eq!(
+        (records.record_count(), records.bytes),
+        (RECORDS_MAX, before)
+    );
 
-    let farthest = records.index.keys().copied();
-    let farthest = farthest.max_by_key(|key| distance(&place, key)).unwrap();
-    let name = |number: usize| account(1, &format!("name{number}"), 1);
-    let nearest = (0..40).map(name).min_by_key(|(key, _)| distance(&place, key));
-    let (near, value) = nearest.unwrap();
-    if distance(&place, &near) < distance(&place, &farthest) {
-        records.offer(near.as_bytes(), &value, None).unwrap();
-        assert!(!records.index.contains_key(&farthest));
-        assert!(got(&records, &near).is_some());
-    }
+    let stored = records.index.keys().copied();
+    let farthest = stored.max_by_key(|key| distance(&place, key)).unwrap();
+    records.offer(near.as_bytes(), &near_value, None).unwrap();
+    assert!(!records.index.contains_key(&farthest));
+    assert_eq!(got(&records, &near), Some(near_value));
     assert_eq!(records.record_count(), RECORDS_MAX);
 }
 
@@ -321,7 +349,11 @@ fn bytes_are_capped_and_a_refusal_evicts_nothing_h65() {
 
     // The far one alone is enough.
     records.delete(&near);
-    insert(&mut records, near, sized(RECORD_BYTES_TOTAL_MAX - 10 - value.len()));
+    insert(
+        &mut records,
+        near,
+        sized(RECORD_BYTES_TOTAL_MAX - 10 - value.len()),
+    );
     records.index.get_mut(&far).unwrap().bytes += value.len();
     records.bytes += value.len();
     records.offer(key.as_bytes(), &value, None).unwrap();
@@ -333,20 +365,14 @@ fn bytes_are_capped_and_a_refusal_evicts_nothing_h65() {
 fn own_records_stay_whoever_floods_h65() {
     let place = Place::new();
     let mut records = place.open();
-    let (own, value) = account(1, "alice", 1);
-    let limit = distance(&place, &own);
-    let closer = (0..).map(any_key).filter(|key| distance(&place, key) < limit);
-    for (seed, key) in closer.take(RECORDS_MAX).enumerate() {
-        insert(&mut records, key, entry(seed));
-    }
-    RecordStore::put(&mut records, Record::new(kad_key(&own), value.clone())).unwrap();
+    let [(own, value), (near, near_value)] = far_and_near(&place);
+    fill(&place, &mut records, &own);
+    let put = |value: &[u8]| Record::new(kad_key(&own), value.to_vec());
+    RecordStore::put(&mut records, put(&value)).unwrap();
     assert_eq!(records.record_count(), RECORDS_MAX);
-    // It is the farthest now, and the next in line if it were not our own.
-    let near = (0..40).map(|number| account(2, &format!("n{number}"), 1));
-    let mut near = near.filter(|(key, _)| distance(&place, key) < limit);
-    if let Some((key, value)) = near.next() {
-        let _any = records.offer(key.as_bytes(), &value, None);
-    }
+    // It is the farthest of all now, and the one to go were it not our own.
+    records.offer(near.as_bytes(), &near_value, None).unwrap();
+    assert_eq!(records.record_count(), RECORDS_MAX);
     assert_eq!(got(&records, &own), Some(value));
 }
 
@@ -450,7 +476,9 @@ fn squatters_do_not_shut_out_who_comes_later_h63() {
     let (mut announced, key) = (Announced::new(), any_key(0));
     let own = announced.local;
     announced.add(&key, own, 1).unwrap();
-    let squatters: Vec<_> = (0..PROVIDERS_PER_KEY_MAX).map(|_| PeerId::random()).collect();
+    let squatters: Vec<_> = (0..PROVIDERS_PER_KEY_MAX)
+        .map(|_| PeerId::random())
+        .collect();
     for (now, squatter) in (1000..).zip(&squatters) {
         announced.add(&key, *squatter, now).unwrap();
     }
@@ -478,7 +506,9 @@ fn one_peer_fills_its_own_provider_quota_only_h65() {
     }
     assert_eq!(announced.providers.key_count(), KEYS_PER_PROVIDER_MAX);
     announced.add(&any_key(0), flooder, 1001).unwrap(); // renewing is free
-    announced.add(&any_key(999), PeerId::random(), 1001).unwrap();
+    announced
+        .add(&any_key(999), PeerId::random(), 1001)
+        .unwrap();
     let gone = kad_key(&any_key(0));
     announced.providers.remove(&gone, &flooder);
     announced.add(&any_key(1000), flooder, 1002).unwrap();

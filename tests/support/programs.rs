@@ -1,0 +1,140 @@
+//! The real executables, started as processes.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long a condition may take to come true before a test fails. Far above what it takes.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// The passcode of keys in tests.
+pub const PASSCODE: &str = "Correct horse 9 battery!";
+
+/// The folder of this repository.
+pub fn repository_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+/// The folder with the executables. Cargo does not build other packages' executables for a test, so
+/// this does, once; there is nothing to do when they are fresh.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let profile = test.parent().and_then(Path::parent).unwrap().to_owned();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build
+            .args(["build", "--workspace", "--bins", "--quiet"])
+            .current_dir(repository_root());
+        if profile.file_name().is_some_and(|name| name == "release") {
+            build.arg("--release");
+        }
+        build.arg("--target-dir").arg(profile.parent().unwrap());
+        assert!(
+            build.status().unwrap().success(),
+            "cargo build --workspace --bins"
+        );
+        profile
+    })
+}
+
+/// A command that finds the executables by name, in `folder`, without a terminal.
+pub fn command(program: &str, in_folder: &Path) -> Command {
+    let mut command = Command::new(folder().join(program));
+    command
+        .current_dir(in_folder)
+        .env("STREEMBIT_PASSCODE", PASSCODE)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a program to its end.
+pub fn run(program: &str, args: &[&str], in_folder: &Path) -> Output {
+    command(program, in_folder).args(args).output().unwrap()
+}
+
+/// Runs a program that must succeed and returns the JSON it prints.
+pub fn json(program: &str, args: &[&str], in_folder: &Path) -> serde_json::Value {
+    let output = command(program, in_folder)
+        .args(args)
+        .arg("--json")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {args:?}: {}",
+        text(&output)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// All that a program printed.
+pub fn text(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(out),
+        String::from_utf8_lossy(err)
+    )
+}
+
+/// A program in the background; killed when dropped.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Running {
+    /// Starts it.
+    pub fn start(program: &str, args: &[&str], in_folder: &Path) -> Self {
+        let mut command = command(program, in_folder);
+        Self(
+            command
+                .args(args)
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    /// Waits for a condition while the program runs.
+    pub fn wait_for<T>(&mut self, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(value) = condition() {
+                return value;
+            }
+            if let Some(status) = self.0.try_wait().unwrap() {
+                let mut log = String::new();
+                self.0
+                    .stderr
+                    .take()
+                    .unwrap()
+                    .read_to_string(&mut log)
+                    .unwrap();
+                panic!("ended with {status} before {what}: {log}");
+            }
+            assert!(Instant::now() < deadline, "not in time: {what}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Replaces each key by its value.
+pub fn substitute(line: &str, with: &BTreeMap<&str, String>) -> String {
+    with.iter()
+        .fold(line.to_owned(), |line, (from, to)| line.replace(from, to))
+}
