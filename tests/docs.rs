@@ -90,7 +90,7 @@ impl Tour {
         all.extend(["--data-directory", &data, "--no-mdns"]);
         let gate = self
             .with
-            .get("/ip4/192.0.2.1/tcp/4001/p2p/<peer id of the gate>")
+            .get("/ip4/192.0.2.1/tcp/4001/p2p/PEER_ID")
             .cloned();
         if let Some(gate) = &gate {
             all.extend(["--listen", "/ip4/127.0.0.1/tcp/0", "--bootstrap", gate]);
@@ -105,7 +105,7 @@ impl Tour {
         });
         if gate.is_none() {
             self.with
-                .insert("/ip4/192.0.2.1/tcp/4001/p2p/<peer id of the gate>", address);
+                .insert("/ip4/192.0.2.1/tcp/4001/p2p/PEER_ID", address);
         }
         // Later commands ask the node of the default folder.
         let default = folder.join("streembit-data");
@@ -172,14 +172,14 @@ fn every_command_of_the_readme_runs() {
     let mut taken = 0;
     for block in blocks(&readme, "sh") {
         for line in commands(block).filter(|line| !line.starts_with("cargo ")) {
-            if line.contains("<publisher id>") {
+            if line.contains("PUBLISHER_ID") {
                 let shown = json(
                     "streembit-agent",
                     &["-c", "agent.toml", "status"],
                     tour.path(),
                 );
                 let id = shown["publisher_id"].as_str().unwrap().to_owned();
-                tour.with.insert("<publisher id>", id);
+                tour.with.insert("PUBLISHER_ID", id);
             }
             if line.contains("init --pin") {
                 let gate = tour

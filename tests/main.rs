@@ -5,9 +5,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "tests"
 )]
 
+mod agent_kill;
+mod agent_refusals;
 mod docs;
 mod expiry;
 mod metadata_bytes;

@@ -27,17 +27,22 @@ fn open(config: &Path) -> Result<Device, CliError> {
     Device::open(Config::load(config)?)
 }
 
+/// Starts the device's node and prepares its mirrors; within the runtime.
+fn start_sources(device: &Device) -> Result<Sources, CliError> {
+    let key = device.config.data_directory.join(KEY_FILE);
+    let key = keyfile::open(&format!("file:{}", key.display()))?;
+    Sources::start(&device.config, &key)
+}
+
 /// Opens the device and its sources and runs `work` on them.
 fn with_sources<T>(
     config: &Path,
     work: impl AsyncFnOnce(&mut Device, &Sources) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     let mut device = open(config)?;
-    let key = device.config.data_directory.join(KEY_FILE);
-    let key = keyfile::open(&format!("file:{}", key.display()))?;
     let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
     runtime.block_on(async {
-        let sources = Sources::start(&device.config, &key)?;
+        let sources = start_sources(&device)?;
         work(&mut device, &sources).await
     })
 }

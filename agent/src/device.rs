@@ -29,6 +29,9 @@ pub struct Device {
     pub trust: TrustStore,
     /// The journal.
     pub journal: Journal,
+    /// The refusal that the journal told last: a source that refuses at every poll must not push the
+    /// rest out of it.
+    last_refusal: Option<String>,
     boot_file: BootFile,
     state_file: StateFile,
     _lock: Lock,
@@ -60,6 +63,7 @@ impl Device {
             trust,
             pin,
             journal,
+            last_refusal: None,
             boot_file,
             state_file,
             _lock: lock,
@@ -109,6 +113,19 @@ impl Device {
     pub fn record(&mut self, event: &str, data: serde_json::Value) -> Result<(), CliError> {
         tracing::info!(event, %data, "journal");
         self.journal.add(event, data).context(Exit::No, "journal")
+    }
+
+    /// Adds a refusal to the journal unless it is the one told last.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn record_refusal(&mut self, event: &str, why: &str, exit: Exit) -> Result<(), CliError> {
+        if self.last_refusal.as_deref() == Some(why) {
+            return Ok(());
+        }
+        self.record(event, serde_json::json!({ "why": why, "exit": exit as u8 }))?;
+        self.last_refusal = Some(why.to_owned());
+        Ok(())
     }
 
     /// The slot that runs.
@@ -181,7 +198,11 @@ fn check_slots(slots: &[Slot; 2]) -> Result<(), CliError> {
         let node = (metadata.dev(), metadata.ino());
         Some((
             of_device,
-            if of_device { (metadata.rdev(), 0) } else { node },
+            if of_device {
+                (metadata.rdev(), 0)
+            } else {
+                node
+            },
         ))
     };
     let [a, b] = slots;
@@ -196,3 +217,6 @@ fn check_slots(slots: &[Slot; 2]) -> Result<(), CliError> {
 fn tree_path(data: &Path, blob: &Blob) -> PathBuf {
     data.join("trees").join(format!("{}.tree", blob.name()))
 }
+
+#[cfg(test)]
+mod tests;

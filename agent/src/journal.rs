@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 const JOURNAL_BYTES_MAX: u64 = 1 << 20;
 /// Bytes read of a journal: a full one and its last line.
 const READ_BYTES_MAX: u64 = 2 << 20;
+/// Bytes of a line's particulars.
+const DATA_BYTES_MAX: usize = 16 * 1024;
 /// What the first line of a device's life chains to.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -80,12 +82,13 @@ impl Journal {
         }
         let (seq, prev) = match &last {
             None => (0, GENESIS.to_owned()),
-            Some(line) => {
-                let entry: Entry = serde_json::from_str(line)
-                    .map_err(io::Error::from)
-                    .map_err(at)?;
-                (entry.seq, Sha256::of(line.as_bytes()).to_string())
-            }
+            Some(line) => match serde_json::from_str::<Entry>(line) {
+                Ok(entry) => (entry.seq, Sha256::of(line.as_bytes()).to_string()),
+                Err(error) => {
+                    tracing::warn!(%error, "journal is damaged, set aside");
+                    return Self::restart(path);
+                }
+            },
         };
         Ok(Self {
             path,
@@ -94,6 +97,36 @@ impl Journal {
             prev,
             bytes: whole as u64,
         })
+    }
+
+    /// Sets a damaged journal aside as evidence and begins a new one that says so: evidence must not
+    /// keep a device from being updated.
+    fn restart(path: PathBuf) -> Result<Self, PathError> {
+        let damaged = path.with_file_name("journal.damaged.jsonl");
+        let at = |error| PathError::new(&path, error);
+        fs::rename(&path, damaged).map_err(at)?;
+        match fs::remove_file(aside(&path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(at)?;
+        durable::sync_folder_of(&path).map_err(at)?;
+        let mut journal = Self {
+            path,
+            file,
+            seq: 0,
+            prev: GENESIS.to_owned(),
+            bytes: 0,
+        };
+        journal.add(
+            "journal-restarted",
+            serde_json::json!({ "aside": "journal.damaged.jsonl" }),
+        )?;
+        Ok(journal)
     }
 
     /// Adds a line, durably.
@@ -108,7 +141,7 @@ impl Journal {
             seq: self.seq + 1,
             time: UtcTime::from_system(SystemTime::now()).to_string(),
             event: event.to_owned(),
-            data,
+            data: bounded(data),
             prev: self.prev.clone(),
         };
         let at = |error| PathError::new(&self.path, error);
@@ -140,6 +173,20 @@ impl Journal {
         self.bytes = 0;
         Ok(())
     }
+}
+
+/// Particulars that quote strangers may be long; a line never is.
+fn bounded(data: serde_json::Value) -> serde_json::Value {
+    let bytes = data.to_string().len();
+    if bytes <= DATA_BYTES_MAX {
+        return data;
+    }
+    let short = |text: &str| text.chars().take(200).collect::<String>();
+    let why = data
+        .get("why")
+        .and_then(serde_json::Value::as_str)
+        .map(short);
+    serde_json::json!({ "omitted_bytes": bytes, "why": why })
 }
 
 fn aside(path: &Path) -> PathBuf {

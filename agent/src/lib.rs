@@ -15,6 +15,7 @@
 //! * [`update`]: one update from check to switch
 //! * [`prove`]: health, commit, fallback
 //! * [`device`]: the data folder that all of these share
+//! * `sample`: a pin, releases and a device for unit tests
 //! * [`args`], [`command`]: the binary `streembit-agent`
 #![allow(
     clippy::disallowed_methods,
@@ -32,6 +33,8 @@ pub mod journal;
 pub mod plan;
 pub mod policy;
 pub mod prove;
+#[cfg(test)]
+mod sample;
 pub mod slot;
 pub mod source;
 pub mod state;

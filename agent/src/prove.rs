@@ -36,6 +36,11 @@ pub fn reconcile(device: &mut Device) -> Result<Standing, CliError> {
     let Some(pending) = state.pending.clone() else {
         return Ok(Standing::Settled);
     };
+    if boot.booted == pending.bootname && boot.slot(&boot.booted).is_some_and(|slot| slot.good) {
+        // The cut came between boot state and state of a commit: it has proved itself.
+        commit(device)?;
+        return Ok(Standing::Settled);
+    }
     if boot.booted == pending.bootname {
         return Ok(Standing::Proving(Box::new(pending)));
     }
@@ -167,3 +172,6 @@ pub async fn check_health(device: &Device, pending: &Pending) -> Result<(), CliE
         format_args!("health check {name} failed: {status}"),
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Who may read a file.
@@ -89,6 +89,26 @@ pub fn sync_folder_of(path: &Path) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+/// Opens what is written in place: a file, made if it is absent, or a device.
+///
+/// Nothing is ever made below `/dev`: a device that is missing there must not become a file in memory
+/// that looks like one. A block device that is mounted is refused (`O_EXCL`, open(2)).
+///
+/// # Errors
+/// The I/O error.
+pub fn open_in_place(path: &Path) -> io::Result<File> {
+    const O_EXCL: i32 = 0o200;
+    let is_device = fs::metadata(path).is_ok_and(|it| it.file_type().is_block_device());
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).truncate(false);
+    if is_device {
+        options.custom_flags(O_EXCL);
+    } else {
+        options.create(!path.starts_with("/dev"));
+    }
+    options.open(path)
 }
 
 /// Removes a file durably; a missing one is fine.

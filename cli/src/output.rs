@@ -26,7 +26,7 @@ impl Output {
             let encoded = serde_json::to_string(value);
             encoded.map_err(|error| CliError::from_error(Exit::No, "output", &error))?
         } else {
-            text.to_string()
+            printable(&text.to_string())
         };
         let mut out = io::stdout().lock();
         match writeln!(out, "{}", line.trim_end_matches('\n')).and_then(|()| out.flush()) {
@@ -39,7 +39,8 @@ impl Output {
 
     /// Tells people something on stderr. A closed stderr loses it.
     pub fn note(&self, text: impl Display) {
-        if !self.quiet && writeln!(io::stderr().lock(), "{text}").is_err() {
+        if !self.quiet && writeln!(io::stderr().lock(), "{}", printable(&text.to_string())).is_err()
+        {
             tracing::debug!("standard error is closed");
         }
     }
@@ -64,8 +65,29 @@ impl Output {
             text.push_str("\n  fix: ");
             text.push_str(fix);
         }
-        if writeln!(io::stderr().lock(), "{text}").is_err() {
+        if writeln!(io::stderr().lock(), "{}", printable(&text)).is_err() {
             tracing::debug!("standard error is closed");
         }
+    }
+}
+
+/// Text with control characters escaped, line feeds apart: names and errors may quote what a
+/// stranger wrote, and a terminal must not act on it (threats Q96).
+fn printable(text: &str) -> String {
+    let escape = |c: char| {
+        let plain = !c.is_control() || c == '\n';
+        let escaped = (!plain).then(|| c.escape_default().to_string());
+        escaped.unwrap_or_else(|| c.to_string())
+    };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_escapes_of_strangers_are_shown_not_obeyed_q96() {
+        assert_eq!(printable("a\u{1b}[2J\tb\nc\r"), "a\\u{1b}[2J\\tb\nc\\r");
     }
 }

@@ -20,8 +20,8 @@ use std::{
 
 use crate::{
     codec::{self, CodecError, Segment},
-    container::{Container, ContainerError, Kind, Row, Source, segment_hash, segment_range},
-    create::Segments,
+    container::{Container, ContainerError, Row, Source, segment_hash, segment_range},
+    segments::{Segments, count},
 };
 
 #[cfg(test)]
@@ -137,25 +137,6 @@ const fn claims(container: &Container) -> Expected {
         target: container.target,
         target_size: container.target_size,
     }
-}
-
-/// Counts rows by type.
-pub(crate) fn count(rows: &[Row]) -> Segments {
-    let mut segments = Segments::default();
-    for row in rows {
-        let counter = match row.source {
-            Source::Copy { .. } => &mut segments.copy,
-            Source::Payload {
-                kind: Kind::DeltaZ, ..
-            } => &mut segments.delta,
-            Source::Payload {
-                kind: Kind::RawZstd,
-                ..
-            } => &mut segments.raw,
-        };
-        *counter = counter.saturating_add(1);
-    }
-    segments
 }
 
 /// An opened delta: header and table are parsed and agree with the signed metadata.

@@ -17,6 +17,7 @@ use crate::{
     },
     limits::{BASE_BYTES_MAX, PAYLOAD_BYTES_MAX, THREADS_MAX},
     matching::{Matcher, Operation},
+    segments::{self, Segments},
 };
 
 #[cfg(test)]
@@ -65,17 +66,6 @@ impl Default for CreateOptions {
     }
 }
 
-/// Segments by type.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Segments {
-    /// Copied from the base as they are.
-    pub copy: u32,
-    /// Rebuilt from base and payload.
-    pub delta: u32,
-    /// Stored, without the base.
-    pub raw: u32,
-}
-
 /// What was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
@@ -121,7 +111,7 @@ pub fn create(
         base_size: expected.base_size,
         target_size: expected.target_size,
         delta_size: bytes.len() as u64,
-        segments: apply::count(&container.rows),
+        segments: segments::count(&container.rows),
     })
 }
 

@@ -11,6 +11,7 @@
 //!
 //! * [`limits`]: every bound, with unit and reason.
 //! * `container`: header and table, bytes to value and back.
+//! * `segments`: how many there are of each type.
 //! * `codec`: the coders of one segment; a segment's type byte chooses one.
 //! * `apply`: opening a delta, one segment, the whole target.
 //! * `matching`: which parts of the target are in the base (publisher side only).
@@ -54,11 +55,13 @@ mod create;
 mod images;
 pub mod limits;
 mod matching;
+mod segments;
 
 pub use apply::{ApplyError, Delta, Expected, Info, apply, inspect};
 pub use codec::CodecError;
 pub use container::ContainerError;
-pub use create::{CreateError, CreateOptions, Segments, Summary, create};
+pub use create::{CreateError, CreateOptions, Summary, create};
+pub use segments::Segments;
 
 /// Name of the container format, as it is written in signed metadata.
 pub const FORMAT: &str = "streembit-delta/1";

@@ -21,6 +21,9 @@ pub struct UtcTime(u64);
 pub struct TimeError;
 
 impl UtcTime {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
     /// Takes seconds since 1970; values beyond the year 9999 saturate there.
     pub fn from_unix(seconds: u64) -> Self {
         Self(seconds.min(253_402_300_799))

@@ -1,12 +1,10 @@
 //! The command line of `streembit`.
 
-use std::path::PathBuf;
-
 use clap::{Parser, Subcommand};
 use cli::program::{Common, Program, Shell};
 use cli::{CliError, Exit};
 
-use crate::command;
+use crate::command::{self, DataDirectory};
 
 /// A node of the Streembit network
 #[derive(Debug, Parser)]
@@ -39,19 +37,6 @@ enum Command {
     Status(DataDirectory),
 }
 
-/// Where the running node keeps its data and its control socket.
-#[derive(Clone, Debug, clap::Args)]
-pub struct DataDirectory {
-    /// Data folder of the running node
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "STREEMBIT_DATA",
-        default_value = "streembit-data"
-    )]
-    pub data_directory: PathBuf,
-}
-
 impl Program for Args {
     const NAME: &'static str = "streembit";
 
@@ -74,3 +59,6 @@ impl Program for Args {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

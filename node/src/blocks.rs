@@ -2,9 +2,9 @@
 //!
 //! The decisions are those of `protocol::exchange`; here are its files and streams.
 
-pub mod connect;
 pub mod fetch;
 pub mod frames;
+pub mod link;
 pub mod partial;
 pub mod serve;
 pub mod store;

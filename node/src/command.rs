@@ -4,3 +4,18 @@ pub mod account;
 pub mod dht;
 pub mod run;
 pub mod status;
+
+use std::path::PathBuf;
+
+/// Where the running node keeps its data and its control socket.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DataDirectory {
+    /// Data folder of the running node
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "STREEMBIT_DATA",
+        default_value = "streembit-data"
+    )]
+    pub data_directory: PathBuf,
+}

@@ -22,7 +22,7 @@ pub struct NodeConfig {
     pub data_directory: PathBuf,
     /// Addresses to listen on; port 0 takes a free one.
     pub listen: Vec<Multiaddr>,
-    /// Bootstrap nodes, with `/p2p/<peer id>` at the end.
+    /// Bootstrap nodes, with `/p2p/PEER_ID` at the end.
     pub bootstrap: Vec<Multiaddr>,
     /// Find peers on the local network by mDNS.
     pub mdns: bool,

@@ -140,3 +140,6 @@ pub fn ask(folder: &Path, question: &Question) -> io::Result<serde_json::Value> 
     BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line)?;
     serde_json::from_str(&line).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests;

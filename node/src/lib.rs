@@ -13,6 +13,7 @@
 //! * [`handle`]: how the rest of a program talks to its node
 //! * [`runtime`]: the one loop
 //! * [`blocks`]: blobs: what is held, serving, fetching
+//! * [`holders`]: who holds a blob
 //! * [`control`]: the local control socket
 //! * [`args`], [`command`]: the binary `streembit`
 #![allow(
@@ -27,6 +28,7 @@ pub mod command;
 pub mod config;
 pub mod control;
 pub mod handle;
+pub mod holders;
 pub mod identity;
 pub mod runtime;
 pub mod storage;
@@ -34,3 +36,7 @@ pub mod swarm;
 
 pub use handle::NodeHandle;
 pub use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
+
+/// For the raw peers of the tests; nothing else outside this crate uses it.
+#[doc(hidden)]
+pub use libp2p;

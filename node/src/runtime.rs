@@ -2,7 +2,7 @@
 
 mod queries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -90,6 +90,7 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
         blobs,
         queries: Queries::default(),
         peers: BTreeMap::new(),
+        identified: BTreeSet::new(),
         bootstrap: config.bootstrap.clone(),
         reachable: config.reachable,
     };
@@ -105,6 +106,8 @@ struct Runtime {
     queries: Queries,
     /// Where each connected peer was met.
     peers: BTreeMap<PeerId, Multiaddr>,
+    /// Connected peers whose addresses were taken.
+    identified: BTreeSet<PeerId>,
     bootstrap: Vec<Multiaddr>,
     reachable: bool,
 }
@@ -134,7 +137,11 @@ impl Runtime {
         let storage = self.storage.clone();
         let synced = tokio::task::spawn_blocking(move || storage.sync()).await;
         if let Ok(Err(error)) = synced {
-            tracing::warn!(%error, "store not synced");
+            tracing::warn!(%error, "store not synced, opened again");
+            let records = self.swarm.behaviour_mut().kad.store_mut();
+            if let Err(error) = records.recover(&mut self.storage) {
+                tracing::warn!(%error, "nothing is stored until the disk takes it");
+            }
         }
     }
 
@@ -242,6 +249,7 @@ impl Runtime {
             } => {
                 tracing::debug!(%peer_id, "disconnected");
                 self.peers.remove(&peer_id);
+                self.identified.remove(&peer_id);
             }
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
             _ => {}
@@ -270,6 +278,10 @@ impl Runtime {
                 }
             }
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                // Once per connection: a peer that pushes list after list fills no memory.
+                if !self.identified.insert(peer_id) {
+                    return;
+                }
                 let Some(met) = self.peers.get(&peer_id) else {
                     return;
                 };

@@ -27,7 +27,8 @@ const LOCK_WAIT: Duration = Duration::from_millis(10);
 /// An open store.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    db: sled::Db,
+    /// `None` while the disk refuses to open it again.
+    db: Option<sled::Db>,
     folder: PathBuf,
     /// Freed after `db`: fields are dropped in order.
     _lock: Arc<Lock>,
@@ -39,6 +40,9 @@ pub enum StorageError {
     /// Another process has it open.
     #[error("{} is in use by another process", .0.display())]
     InUse(PathBuf),
+    /// It was closed after a failed write and can't be opened again yet.
+    #[error("{} is closed: the disk refused it", .0.display())]
+    Closed(PathBuf),
     /// The lock file can't be made.
     #[error(transparent)]
     Lock(#[from] PathError),
@@ -86,7 +90,7 @@ impl Storage {
             db = open_sled(folder);
         }
         Ok(Self {
-            db: db?,
+            db: Some(db?),
             folder: folder.to_owned(),
             _lock: Arc::new(lock),
         })
@@ -97,7 +101,24 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Sled`].
     pub fn tree(&self, name: &str) -> Result<sled::Tree, StorageError> {
-        self.db.open_tree(name).map_err(|source| self.error(source))
+        let tree = self.db()?.open_tree(name);
+        tree.map_err(|source| self.error(source))
+    }
+
+    /// Closes and opens the store. After a failed write sled refuses all others until then, even when
+    /// there is room again. No other handle, tree or clone, may be left.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the store is closed then, and this may be tried again.
+    pub fn reopen(&mut self) -> Result<(), StorageError> {
+        drop(self.db.take());
+        self.db = Some(open_sled(&self.folder)?);
+        Ok(())
+    }
+
+    fn db(&self) -> Result<&sled::Db, StorageError> {
+        let closed = || StorageError::Closed(self.folder.clone());
+        self.db.as_ref().ok_or_else(closed)
     }
 
     /// Makes everything written so far survive a power cut.
@@ -105,7 +126,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError`].
     pub fn sync(&self) -> Result<(), StorageError> {
-        self.db.flush().map_err(|source| self.error(source))?;
+        self.db()?.flush().map_err(|source| self.error(source))?;
         let file = self.folder.join("db");
         File::open(&file)
             .and_then(|file| file.sync_data())

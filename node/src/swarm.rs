@@ -126,6 +126,10 @@ fn kad_config() -> kad::Config {
         .set_query_timeout(QUERY_TIMEOUT)
         .set_parallelism(NonZeroUsize::MIN.saturating_add(2))
         .disjoint_query_paths(true)
+        // Kademlia's own job remembers every key it is sent, stored or not, and puts all records of
+        // others again every hour: a stranger's lever. Whoever has a record announces it.
+        .set_replication_interval(None)
+        .set_publication_interval(None)
         .set_provider_record_ttl(Some(provider_ttl))
         .set_provider_publication_interval(Some(provider_ttl / 3))
         // A release head of 8 KiB and 20 peers' addresses.

@@ -67,7 +67,7 @@ pub fn bases<'a>(
 
 /// Makes deltas from `bases` to the stored image `new` and stores those that pay.
 ///
-/// Memory is about six images per job; images above [`PARALLEL_BYTES_MAX`] are done one by one.
+/// Memory is about six images per job; images above 64 MiB are done one by one.
 ///
 /// # Errors
 /// [`CliError`] naming the base.

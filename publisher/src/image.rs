@@ -78,6 +78,10 @@ fn entries(root: &Path) -> Result<Vec<PathBuf>, PathError> {
 
 fn append(builder: &mut tar::Builder<impl io::Write>, path: &Path, name: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(path)?;
+    if name.as_os_str().as_encoded_bytes().contains(&b'\\') {
+        let rule = "has a backslash in its name, which no device extracts";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, rule));
+    }
     let mut header = tar::Header::new_ustar();
     let executable = metadata.permissions().mode() & 0o111 != 0;
     header.set_mode(if executable || metadata.is_dir() {

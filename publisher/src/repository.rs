@@ -33,6 +33,9 @@ use sha2::Digest as _;
 
 /// The name of the commit point.
 pub const TIMESTAMP: &str = "timestamp.json";
+/// The time at which a publisher reads its own repository: expiry is for devices. A publisher that
+/// comes back after a timestamp has expired must be able to sign the next one.
+pub const OWN_CLOCK: UtcTime = UtcTime::EPOCH;
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 256 * 1024;
 /// Bytes of a chunk level of the largest blob.
@@ -327,5 +330,9 @@ pub fn from_client(error: &ClientError) -> CliError {
         Reason::Absent => Exit::Undecided,
         _ => Exit::No,
     };
-    CliError::new(exit, format_args!("metadata/{error}"))
+    let error = CliError::new(exit, format_args!("metadata/{error}"));
+    match exit {
+        Exit::Stale => error.hint("sign a release: that renews timestamp and snapshot"),
+        _ => error,
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! # Layout
 //!
+//! * [`device`]: a publisher's repository, and devices that install from it
+//! * [`mirror`]: a web server over a folder that can be made to lie
+//! * [`network`]: nodes on loopback, and a peer that breaks the rules
 //! * [`programs`]: the real executables
 //! * [`repository`]: a TUF repository in memory, tampered with at will, and a device that follows it
 #![allow(
@@ -15,5 +18,8 @@
     reason = "test support"
 )]
 
+pub mod device;
+pub mod mirror;
+pub mod network;
 pub mod programs;
 pub mod repository;

@@ -13,7 +13,7 @@ use protocol::dht::key::DhtKey;
 use protocol::exchange::tree::Blob;
 use serde_json::json;
 
-use super::{install, with_sources};
+use super::{install, open, start_sources};
 use crate::device::Device;
 use crate::prove::{Standing, check_health, commit, reconcile};
 use crate::slot::SlotKind;
@@ -38,30 +38,35 @@ pub struct Args {
 /// # Errors
 /// [`CliError`] if the device can't be opened.
 pub fn run(args: &Args, config: &Path, output: Output) -> Result<Exit, CliError> {
-    with_sources(config, async |device, sources| {
-        let stop = until_told_to_stop();
-        let control = match &sources.node {
-            Some(node) => Some(
-                node::control::serve(&device.config.data_directory, node.clone())
-                    .context(Exit::No, "control socket")?,
-            ),
-            None => None,
-        };
-        let result = tokio::select! {
-            () = stop => Ok(Exit::Done),
-            result = live(device, sources, *args, output) => result,
-        };
-        drop(control);
-        result
+    let mut device = open(config)?;
+    let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
+    runtime.block_on(async {
+        tokio::select! {
+            () = until_told_to_stop() => Ok(Exit::Done),
+            result = live(&mut device, *args, output) => result,
+        }
     })
 }
 
-async fn live(
-    device: &mut Device,
-    sources: &Sources,
-    args: Args,
-    output: Output,
-) -> Result<Exit, CliError> {
+async fn live(device: &mut Device, args: Args, output: Output) -> Result<Exit, CliError> {
+    // Before the network is touched: a system that works must count as good even where the network
+    // does not come up.
+    if let Some(exit) = prove(device, output).await? {
+        return Ok(exit);
+    }
+    let sources = start_sources(device)?;
+    let _control = match &sources.node {
+        Some(node) => Some(
+            node::control::serve(&device.config.data_directory, node.clone())
+                .context(Exit::No, "control socket")?,
+        ),
+        None => None,
+    };
+    check_for_ever(device, &sources, args, output).await
+}
+
+/// Finds out what the last restart meant; an exit code ends the program.
+async fn prove(device: &mut Device, output: Output) -> Result<Option<Exit>, CliError> {
     match reconcile(device)? {
         Standing::Proving(pending) => {
             device.record("proving", json!({ "version": pending.image.version }))?;
@@ -70,19 +75,26 @@ async fn live(
                 Err(error) => {
                     output.note(format_args!("{error}; restarting"));
                     device.record("health-failed", json!({ "why": error.to_string() }))?;
-                    return restart(device);
+                    return restart(device).map(Some);
                 }
             }
         }
-        Standing::RebootPending => return restart(device),
+        Standing::RebootPending => return restart(device).map(Some),
         Standing::RolledBack(pending) => {
-            output.note(format_args!(
-                "{} did not prove itself, rolled back",
-                pending.image.version
-            ));
+            let version = &pending.image.version;
+            output.note(format_args!("{version} did not prove itself, rolled back"));
         }
         Standing::Settled => {}
     }
+    Ok(None)
+}
+
+async fn check_for_ever(
+    device: &mut Device,
+    sources: &Sources,
+    args: Args,
+    output: Output,
+) -> Result<Exit, CliError> {
     serve_held(device, sources).await?;
     loop {
         let wait = match update::update(device, sources, output).await {
@@ -153,7 +165,7 @@ async fn serve_held(device: &Device, sources: &Sources) -> Result<(), CliError> 
     for (blob, path) in held {
         let tree_path = device.tree_path(&blob);
         let found = tokio::task::spawn_blocking(move || {
-            let partial = Partial::open(blob, &path, &tree_path)?;
+            let partial = Partial::open_existing(blob, &path, &tree_path)?;
             let Some(tree) = partial.stored_tree()? else {
                 return Ok(None);
             };
@@ -162,7 +174,8 @@ async fn serve_held(device: &Device, sources: &Sources) -> Result<(), CliError> 
         });
         let found: Result<_, cli::durable::PathError> =
             found.await.context(Exit::No, "internal")?;
-        let Some((tree, map, path)) = found.context(Exit::No, "held blob")? else {
+        // What can't be read is not served; it is no reason to stop.
+        let Ok(Some((tree, map, path))) = found else {
             continue;
         };
         if map.held() > 0 {

@@ -7,11 +7,20 @@ use cli::{CliError, Exit, Output, human};
 use node::storage::records::unix_now;
 use serde_json::json;
 
-use crate::boot::BootFile;
+use crate::boot::{BootFile, BootState};
 use crate::config::Config;
 use crate::slot::Slot;
-use crate::state::StateFile;
+use crate::state::{State, StateFile};
 use crate::trust::TrustStore;
+
+/// A slot as it is shown.
+struct Row<'a> {
+    slot: &'a Slot,
+    word: String,
+    version: Option<&'a str>,
+    booted: bool,
+    primary: bool,
+}
 
 /// Runs `status`; needs no lock, so it works beside a running agent.
 ///
@@ -23,32 +32,21 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
     let pin = TrustStore::new(data).pin()?;
     let boot = BootFile::new(data).load(&config.slots)?;
     let state = StateFile::new(data).load()?;
-    let rows = config.slots.iter().map(|slot| {
-        let boot_slot = boot.slot(&slot.bootname);
-        let good = boot_slot.is_some_and(|slot| slot.good);
-        let tries = boot_slot.map_or(0, |slot| slot.tries);
-        let word = match (good, tries) {
-            (true, _) => "good".to_owned(),
-            (false, 0) => "bad".to_owned(),
-            (false, tries) => format!("{tries} tries"),
-        };
-        let version = state
-            .slots
-            .get(&slot.bootname)
-            .map(|image| image.version.clone());
-        (slot, word, version)
-    });
-    let rows: Vec<(&Slot, String, Option<String>)> = rows.collect();
+    let rows: Vec<Row<'_>> = config
+        .slots
+        .iter()
+        .map(|slot| row(slot, &boot, &state))
+        .collect();
     let silence = state
         .newest_seen
         .map(|(_, at)| unix_now().saturating_sub(at));
     let stale = silence.is_some_and(|seconds| seconds > pin.max_staleness.as_secs());
     let slots: Vec<serde_json::Value> = rows
         .iter()
-        .map(|(slot, word, version)| {
-            json!({ "name": slot.name, "bootname": slot.bootname, "state": word,
-                "version": version, "device": slot.device.display().to_string(),
-                "booted": slot.bootname == boot.booted, "primary": slot.bootname == boot.primary })
+        .map(|row| {
+            json!({ "name": row.slot.name, "bootname": row.slot.bootname, "state": row.word,
+                "version": row.version, "device": row.slot.device.display().to_string(),
+                "booted": row.booted, "primary": row.primary })
         })
         .collect();
     let value = json!({ "product": pin.product.to_string(), "channel": pin.channel.to_string(),
@@ -60,22 +58,8 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
         "product     {} for {}, channel {}\npublisher   {}",
         pin.product, config.hardware, pin.channel, pin.publisher_id
     );
-    for (slot, word, version) in &rows {
-        let booted = if slot.bootname == boot.booted {
-            " booted"
-        } else {
-            ""
-        };
-        let primary = if slot.bootname == boot.primary {
-            " primary"
-        } else {
-            ""
-        };
-        let version = version.as_deref().unwrap_or("unknown");
-        text.push_str(&format!(
-            "\nslot        {} {} {version} {word}{booted}{primary}",
-            slot.name, slot.bootname
-        ));
+    for row in &rows {
+        text.push_str(&line(row));
     }
     text.push_str(&format!(
         "\nfloors      release {}, security version {}",
@@ -92,4 +76,40 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
     }
     output.result(&value, text)?;
     Ok(Exit::Done)
+}
+
+fn row<'a>(slot: &'a Slot, boot: &BootState, state: &'a State) -> Row<'a> {
+    let entry = boot.slot(&slot.bootname);
+    let word = match entry.map(|entry| (entry.good, entry.tries)) {
+        Some((true, _)) => "good".to_owned(),
+        Some((false, tries)) if tries > 0 => format!("{tries} tries"),
+        _ => "bad".to_owned(),
+    };
+    Row {
+        slot,
+        word,
+        version: state
+            .slots
+            .get(&slot.bootname)
+            .map(|image| image.version.as_str()),
+        booted: slot.bootname == boot.booted,
+        primary: slot.bootname == boot.primary,
+    }
+}
+
+fn line(row: &Row<'_>) -> String {
+    let Row {
+        slot,
+        word,
+        version,
+        booted,
+        primary,
+    } = row;
+    let booted = if *booted { " booted" } else { "" };
+    let primary = if *primary { " primary" } else { "" };
+    let version = version.unwrap_or("unknown");
+    format!(
+        "\nslot        {} {} {version} {word}{booted}{primary}",
+        slot.name, slot.bootname
+    )
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use cli::durable::{self, PathError};
@@ -77,9 +77,9 @@ fn fill(archive: &Path, fresh: &Path, report: Report<'_>) -> Result<(), ArchiveE
     durable::create_folder(fresh)?;
     let at = |error| PathError::new(archive, error);
     let mut file = File::open(archive).map_err(at)?;
-    extract(&mut file, fresh, report)?;
+    extract((&mut file, archive), fresh, report)?;
     io::Seek::rewind(&mut file).map_err(at)?;
-    compare(&mut file, fresh)
+    compare((&mut file, archive), fresh)
 }
 
 /// A name beside the slot, for a directory on its way in or out.
@@ -96,8 +96,12 @@ fn remove(path: &Path) -> Result<(), PathError> {
     }
 }
 
-fn extract(archive: &mut File, root: &Path, report: Report<'_>) -> Result<(), ArchiveError> {
-    let at = |error| PathError::new(root, error);
+fn extract(
+    (archive, archive_path): (&mut File, &Path),
+    root: &Path,
+    report: Report<'_>,
+) -> Result<(), ArchiveError> {
+    let at = |error| PathError::new(archive_path, error);
     let mut seen = BTreeSet::new();
     let mut links = BTreeSet::new();
     let mut folders = vec![root.to_owned()];
@@ -116,7 +120,8 @@ fn extract(archive: &mut File, root: &Path, report: Report<'_>) -> Result<(), Ar
         let path = root.join(&name);
         match entry.header().entry_type() {
             tar::EntryType::Directory => {
-                fs::create_dir(&path).map_err(|error| PathError::new(&path, error))?;
+                let made = fs::create_dir(&path).and_then(|()| set_mode(&path, 0o755));
+                made.map_err(|error| PathError::new(&path, error))?;
                 folders.push(path);
             }
             tar::EntryType::Regular => {
@@ -185,13 +190,20 @@ fn write(entry: &mut impl Read, path: &Path, mode: u32) -> Result<u64, PathError
         .open(path)
         .map_err(at)?;
     let written = io::copy(entry, &mut file).map_err(at)?;
-    file.sync_all().map_err(at)?;
+    set_mode(path, mode)
+        .and_then(|()| file.sync_all())
+        .map_err(at)?;
     Ok(written)
 }
 
+/// Sets a mode whatever the umask of the agent is.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
 /// Reads every file back and compares it with the archive.
-fn compare(archive: &mut File, root: &Path) -> Result<(), ArchiveError> {
-    let at = |error| PathError::new(root, error);
+fn compare((archive, archive_path): (&mut File, &Path), root: &Path) -> Result<(), ArchiveError> {
+    let at = |error| PathError::new(archive_path, error);
     let mut reader = tar::Archive::new(BufReader::new(archive));
     for entry in reader.entries().map_err(at)? {
         let mut entry = entry.map_err(at)?;

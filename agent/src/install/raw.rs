@@ -1,10 +1,10 @@
 //! Raw slots: block devices and files, streamed with constant memory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use cli::durable::PathError;
+use cli::durable::{self, PathError};
 use delta::{Delta, Expected};
 use manifests::release::DeltaRef;
 use protocol::exchange::tree::{Blob, ChunkTree, TreeBuilder};
@@ -18,14 +18,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// a file is made exactly as long as the image.
 fn open_slot(path: &Path, size: u64) -> Result<File, InstallError> {
     let at = |error| PathError::new(path, error);
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(at)?;
+    let mut file = durable::open_in_place(path).map_err(at)?;
     if file.metadata().map_err(at)?.is_file() {
         file.set_len(size).map_err(at)?;
         return Ok(file);
@@ -42,7 +35,9 @@ fn open_slot(path: &Path, size: u64) -> Result<File, InstallError> {
 pub fn check_room(path: &Path, size: u64) -> Result<(), InstallError> {
     let at = |error| PathError::new(path, error);
     let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.starts_with("/dev") => {
+            return Ok(());
+        }
         result => result.map_err(at)?,
     };
     if file.metadata().map_err(at)?.is_file() {
@@ -165,3 +160,6 @@ pub fn hash_prefix(path: &Path, size: u64) -> Result<ChunkTree, PathError> {
     };
     read().map_err(|error| PathError::new(path, error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use futures::StreamExt as _;
-use node::blocks::connect::{FRAMES_WAITING_MAX, Link};
+use node::blocks::link::{FRAMES_WAITING_MAX, Link};
 use protocol::exchange::chunk_map::ChunkMap;
 use protocol::exchange::download::PeerRole;
 use protocol::exchange::tree::Blob;
@@ -15,11 +15,14 @@ use protocol::limits::TREE_NODES_MAX;
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two pieces of an answer: a mirror that stalls longer is left (threats P51).
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// The least rate, in bytes per second, that a mirror must keep up.
+const RATE_MIN_BYTES_PER_S: u64 = 8 * 1024;
 /// Bytes of a chunk level.
 const TREE_BYTES_MAX: u64 = 2 << 20;
 /// Redirects that are followed.
@@ -62,6 +65,18 @@ impl Mirror {
     /// # Errors
     /// [`CliError`] with [`Exit::Undecided`] naming the URL.
     pub async fn small_file(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, CliError> {
+        let got = timeout(patience(limit), self.get(path, limit))
+            .await
+            .unwrap_or_else(|_| {
+                Err(CliError::new(
+                    Exit::Undecided,
+                    format_args!("{}/{path}: too slow", self.url),
+                ))
+            });
+        got.map_err(|error| error.hint("try again later, or name another in streaming.mirrors"))
+    }
+
+    async fn get(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, CliError> {
         let url = format!("{}/{path}", self.url);
         let answer = self
             .client
@@ -114,7 +129,7 @@ impl Mirror {
                     }
                     part_of_tree(&tree, first, count.min(TREE_NODES_MAX))
                 }
-                Frame::Request { first, .. } => match self.chunk(&blob, first).await {
+                Frame::Request { first, .. } => match self.chunk_in_time(&blob, first).await {
                     Ok(bytes) => Frame::Data {
                         chunk: first,
                         bytes,
@@ -137,6 +152,13 @@ impl Mirror {
                 return;
             }
         }
+    }
+
+    async fn chunk_in_time(&self, blob: &Blob, chunk: u32) -> Result<Vec<u8>, String> {
+        let limit = patience(blob.chunk_len(chunk));
+        timeout(limit, self.chunk(blob, chunk))
+            .await
+            .unwrap_or_else(|_| Err("too slow".to_owned()))
     }
 
     async fn chunk(&self, blob: &Blob, chunk: u32) -> Result<Vec<u8>, String> {
@@ -175,6 +197,12 @@ fn part_of_tree(tree: &[u8], first: u32, count: u32) -> Frame {
         first,
         nodes: tree.iter().skip(skip).take(take).copied().collect(),
     }
+}
+
+/// How long a file of at most `limit` bytes may take: a mirror that trickles must not keep the next
+/// one waiting (threats P51).
+fn patience(limit: u64) -> Duration {
+    READ_TIMEOUT + Duration::from_secs(limit / RATE_MIN_BYTES_PER_S)
 }
 
 /// Reads a body of at most `limit` bytes, whatever its length claims to be.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
-use crate::policy::tests::pin;
+use crate::sample::pin;
 
 const NAME: &str = "device.pin";
 
@@ -128,7 +128,10 @@ fn pin_is_never_replaced_m28() {
     assert!(error.fix().is_some());
     assert_eq!(device.store.pin().unwrap(), pin());
     fs::write(device.file(NAME), b"").unwrap();
-    assert!(device.store.store_pin(&other).is_err(), "nor is a damaged one");
+    assert!(
+        device.store.store_pin(&other).is_err(),
+        "nor is a damaged one"
+    );
 }
 
 #[test]
@@ -138,7 +141,10 @@ fn new_device_trusts_the_root_of_its_pin_alone_m28() {
     assert_eq!(stored, Stored::from_pin(&pin()));
     fs::write(device.file("root.json"), b"").unwrap();
     let stored = device.store.load(&pin()).unwrap();
-    assert_eq!(stored.root, b"", "a damaged root is not replaced by an older one");
+    assert_eq!(
+        stored.root, b"",
+        "a damaged root is not replaced by an older one"
+    );
 }
 
 #[test]

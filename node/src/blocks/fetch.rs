@@ -10,11 +10,11 @@ use protocol::exchange::download::{Download, DropReason, Input, Output, PeerId};
 use protocol::exchange::tree::{Blob, ChunkTree};
 use protocol::exchange::wire::Frame;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep_until;
 
-use super::connect::Link;
+use super::link::Link;
 use super::partial::Partial;
 use super::store::{BlobStore, Held};
 
@@ -189,8 +189,9 @@ impl Fetch<'_> {
                         .outgoing
                         .get(&id)
                         .map(|outgoing| outgoing.try_send(frame));
-                    // A peer that does not take 64 small frames is as good as gone.
-                    if !matches!(sent, Some(Ok(()))) {
+                    // A peer that does not take 64 small frames is as good as gone. One that left
+                    // may have sent chunks before: the end of its frames says when.
+                    if let Some(Err(TrySendError::Full(_))) = sent {
                         self.outgoing.remove(&id);
                         self.machine.handle(Instant::now(), Input::Left(id));
                     }
@@ -262,3 +263,6 @@ fn bytes_held(blob: &Blob, map: &ChunkMap) -> u64 {
     let chunks = u64::from(map.held()).saturating_mul(protocol::limits::CHUNK_BYTES);
     chunks.min(blob.size)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! chunk level: what matches is there, whatever wrote it. So a cut loses nothing that reached the
 //! disk, and a slot that holds an older image already has all chunks that did not change.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -34,13 +34,7 @@ impl Partial {
     /// [`PathError`]; a disk without room for the blob is refused here, before anything is fetched.
     pub fn open(blob: Blob, path: &Path, tree_path: &Path) -> Result<Self, PathError> {
         let open = || {
-            let mut options = OpenOptions::new();
-            let file = options
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)?;
+            let file = durable::open_in_place(path)?;
             let metadata = file.metadata()?;
             if metadata.is_file() && metadata.len() != blob.size {
                 file.set_len(blob.size)?;
@@ -48,6 +42,22 @@ impl Partial {
             Ok(file)
         };
         let file = open().map_err(|error| PathError::new(path, error))?;
+        let (path, tree_path) = (path.to_owned(), tree_path.to_owned());
+        Ok(Self {
+            blob,
+            path,
+            tree_path,
+            file: Arc::new(file),
+        })
+    }
+
+    /// Opens what is there for reading alone, such as the slot that runs: nothing is made, cut or
+    /// written.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn open_existing(blob: Blob, path: &Path, tree_path: &Path) -> Result<Self, PathError> {
+        let file = File::open(path).map_err(|error| PathError::new(path, error))?;
         let (path, tree_path) = (path.to_owned(), tree_path.to_owned());
         Ok(Self {
             blob,

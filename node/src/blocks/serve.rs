@@ -193,7 +193,7 @@ async fn answer(
             match read.map_err(io::Error::other)? {
                 Ok(bytes) => Ok(Some(Some(Frame::Data { chunk, bytes }))),
                 Err(error) => {
-                    tracing::warn!(%error, chunk, "held chunk can't be read");
+                    tracing::debug!(%error, chunk, "held chunk can't be read");
                     Ok(Some(Some(Frame::Reject {
                         chunk,
                         code: Refusal::NotHave,

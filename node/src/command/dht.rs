@@ -5,7 +5,7 @@ use keys::NodeId;
 use protocol::dht::key::DhtKey;
 use serde_json::Value;
 
-use crate::args::DataDirectory;
+use super::DataDirectory;
 use crate::command::status::ask;
 use crate::control::Question;
 
@@ -14,7 +14,7 @@ use crate::control::Question;
 pub enum Command {
     /// Look a record up, verify every answer, print the newest
     Get {
-        /// 64 hex digits, account:<node id> or release:<publisher id>/<channel>
+        /// 64 hex digits, account:NODE_ID or release:PUBLISHER_ID/CHANNEL
         key: String,
         /// The running node
         #[command(flatten)]
@@ -61,7 +61,7 @@ pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
 fn parse_key(text: &str) -> Result<DhtKey, CliError> {
     let usage = || {
         CliError::new(Exit::Usage, format_args!("{text:?} is no DHT key"))
-            .hint("64 hex digits, account:<node id> or release:<publisher id>/<channel>")
+            .hint("64 hex digits, account:NODE_ID or release:PUBLISHER_ID/CHANNEL")
     };
     let digest = |text: &str| {
         let mut bytes = [0; 32];

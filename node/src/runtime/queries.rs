@@ -16,7 +16,8 @@ use crate::storage::records::{PutError, Records, unix_now};
 
 /// Valid answers of different peers after which a look-up ends.
 const ANSWERS_ENOUGH: usize = 3;
-/// Providers after which a look-up ends.
+/// Providers after which a look-up ends, if [`ANSWERS_ENOUGH`] peers named them: a single one could
+/// name that many made-up ones (H63).
 const PROVIDERS_ENOUGH: usize = 20;
 
 type Kad = kad::Behaviour<Records>;
@@ -26,6 +27,7 @@ enum Query {
     Get(Box<Get>),
     Providers {
         found: BTreeSet<PeerId>,
+        answers: usize,
         reply: oneshot::Sender<Vec<PeerId>>,
     },
     Put {
@@ -79,6 +81,7 @@ impl Queries {
             id,
             Query::Providers {
                 found: BTreeSet::new(),
+                answers: 0,
                 reply,
             },
         );
@@ -147,15 +150,16 @@ impl Queries {
                 *holders += usize::from(same && found.peer.is_some());
             }
             (
-                Query::Providers { found, .. },
+                Query::Providers { found, answers, .. },
                 QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })),
             ) => {
+                *answers += 1;
                 new = providers
                     .into_iter()
                     .filter(|peer| found.insert(*peer))
                     .collect();
                 new.sort_unstable();
-                enough |= found.len() >= PROVIDERS_ENOUGH;
+                enough |= found.len() >= PROVIDERS_ENOUGH && *answers >= ANSWERS_ENOUGH;
             }
             _ => {}
         }
@@ -171,7 +175,7 @@ impl Queries {
     fn finish(&mut self, kad: &mut Kad, query: Query) {
         match query {
             Query::Get(get) => get.finish(kad),
-            Query::Providers { found, reply } => drop(reply.send(found.into_iter().collect())),
+            Query::Providers { found, reply, .. } => drop(reply.send(found.into_iter().collect())),
             Query::Put { key, reply } => {
                 let seq = stored(kad, &key).map_or(0, |record| record.seq());
                 let id = kad.get_record(RecordKey::new(key.as_bytes()));

@@ -48,13 +48,17 @@ pub enum PutError {
     /// The disk refuses.
     #[error("store: {0}")]
     Disk(sled::Error),
+    /// The disk refused the store, which is closed until it is opened again.
+    #[error("store is closed")]
+    Closed,
 }
 
 /// Records and providers of one node.
 #[derive(Debug)]
 pub struct Records {
     local: KBucketKey<PeerId>,
-    tree: sled::Tree,
+    /// `None` while the disk refuses to open the store again.
+    tree: Option<sled::Tree>,
     index: BTreeMap<DhtKey, Entry>,
     bytes: usize,
     providers: Providers,
@@ -66,48 +70,61 @@ impl Records {
     /// # Errors
     /// [`StorageError`].
     pub fn open(storage: &Storage, local: PeerId) -> Result<Self, StorageError> {
-        let tree = storage.tree("records")?;
         let mut records = Self {
             local: KBucketKey::from(local),
-            tree,
+            tree: None,
             index: BTreeMap::new(),
             bytes: 0,
             providers: Providers::new(local),
         };
-        let now = unix_now();
-        for row in records.tree.clone().iter() {
-            let (key, row) = row.map_err(|source| storage.error(source))?;
-            let kept = DhtKey::from_slice(&key)
-                .zip(split_row(&row))
-                .and_then(|(key, parts)| {
-                    let (drop_at, value) = parts;
-                    let valid = record::verify(&key, value, now)
-                        .ok()
-                        .filter(|_| now < drop_at)?;
-                    Some((key, drop_at, valid, value.len()))
-                });
-            match kept {
-                Some((key, drop_at, valid, bytes)) => {
-                    let signer = signer_of(&valid);
-                    let entry = Entry {
-                        drop_at,
-                        signer,
-                        subnet: None,
-                        bytes,
-                        own: false,
-                    };
-                    records.bytes += bytes;
-                    records.index.insert(key, entry);
-                }
-                None => drop(
-                    records
-                        .tree
-                        .remove(key)
-                        .map_err(|source| storage.error(source))?,
-                ),
+        records.load_all(storage)?;
+        Ok(records)
+    }
+
+    /// Opens the store again, which refuses everything after a failed write. What had not reached the
+    /// disk is lost.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing is stored then until this succeeds.
+    pub fn recover(&mut self, storage: &mut Storage) -> Result<(), StorageError> {
+        self.tree = None;
+        self.bytes = 0;
+        let before = std::mem::take(&mut self.index);
+        storage.reopen()?;
+        self.load_all(storage)?;
+        for (key, entry) in &mut self.index {
+            if let Some(known) = before.get(key) {
+                (entry.own, entry.subnet) = (known.own, known.subnet);
             }
         }
-        Ok(records)
+        Ok(())
+    }
+
+    fn load_all(&mut self, storage: &Storage) -> Result<(), StorageError> {
+        let tree = storage.tree("records")?;
+        let now = unix_now();
+        for row in &tree {
+            let (key, row) = row.map_err(|source| storage.error(source))?;
+            let parts = DhtKey::from_slice(&key).zip(split_row(&row));
+            let valid = parts
+                .filter(|(_, (drop_at, _))| now < *drop_at)
+                .and_then(|(key, (_, value))| record::verify(&key, value, now).ok());
+            let (Some((key, (drop_at, value))), Some(valid)) = (parts, valid) else {
+                drop(tree.remove(key).map_err(|source| storage.error(source))?);
+                continue;
+            };
+            let entry = Entry {
+                drop_at,
+                signer: signer_of(&valid),
+                subnet: None,
+                bytes: value.len(),
+                own: false,
+            };
+            self.bytes += entry.bytes;
+            self.index.insert(key, entry);
+        }
+        self.tree = Some(tree);
+        Ok(())
     }
 
     /// Stores a record that came from `subnet` (`None`: not counted), if its rules, the merge rule
@@ -151,9 +168,8 @@ impl Records {
         self.make_room(&key, value.len(), own)?;
         let drop_at = offered.drop_at(now);
         let row = [&drop_at.to_be_bytes()[..], value].concat();
-        self.tree
-            .insert(key.as_bytes(), row)
-            .map_err(PutError::Disk)?;
+        let tree = self.tree.as_ref().ok_or(PutError::Closed)?;
+        tree.insert(key.as_bytes(), row).map_err(PutError::Disk)?;
         self.forget(&key);
         self.bytes += value.len();
         self.index.insert(
@@ -256,10 +272,14 @@ impl Records {
 
     fn valid(&self, key: &DhtKey, now: u64) -> Option<(record::Record, Vec<u8>)> {
         self.index.get(key).filter(|entry| now < entry.drop_at)?;
-        let row = self.tree.get(key.as_bytes()).ok()??;
+        let row = self.row(key)?;
         let (_, value) = split_row(&row)?;
         let record = record::verify(key, value, now).ok()?;
         Some((record, value.to_vec()))
+    }
+
+    fn row(&self, key: &DhtKey) -> Option<sled::IVec> {
+        self.tree.as_ref()?.get(key.as_bytes()).ok()?
     }
 
     fn forget(&mut self, key: &DhtKey) {
@@ -270,7 +290,8 @@ impl Records {
 
     fn delete(&mut self, key: &DhtKey) {
         self.forget(key);
-        if let Err(error) = self.tree.remove(key.as_bytes()) {
+        let removed = self.tree.as_ref().map(|tree| tree.remove(key.as_bytes()));
+        if let Some(Err(error)) = removed {
             tracing::warn!(%error, "record not removed");
         }
     }
@@ -281,7 +302,7 @@ impl Records {
         if now >= entry.drop_at {
             return None;
         }
-        let row = self.tree.get(key.as_bytes()).ok()??;
+        let row = self.row(key)?;
         let (_, value) = split_row(&row)?;
         let left = Duration::from_secs(entry.drop_at - now);
         Some(Record {

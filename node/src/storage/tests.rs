@@ -8,6 +8,13 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, Stdio};
 
+use keys::{Algorithm, SigningKey};
+use libp2p::kad::RecordKey;
+use libp2p::kad::store::RecordStore;
+use protocol::dht::key::DhtKey;
+use protocol::identity::account;
+
+use super::records::Records;
 use super::*;
 
 /// Set for a child: the folder to work in.
@@ -40,6 +47,14 @@ fn rows(storage: &Storage) -> Vec<u64> {
         key
     };
     tree.iter().map(row).collect()
+}
+
+fn account() -> (DhtKey, Vec<u8>) {
+    let key = SigningKey::generate(Algorithm::P256, &mut cli::keyfile::os_rng());
+    let name = "alice".parse().unwrap();
+    let node_id = keys::node_id(&key.public(), &name).unwrap();
+    let token = account::sign(&key, &name, 1, records::unix_now()).unwrap();
+    (DhtKey::account(&node_id), token.into_bytes())
 }
 
 fn all(range: std::ops::Range<u64>) -> Vec<u64> {
@@ -214,7 +229,7 @@ fn works_on_whatever_was_damaged_s85() {
 fn sets_a_hopeless_store_aside_s85() {
     let place = filled(1500);
     let store = place.path().join("node");
-    damage_all_over(&store);
+    fs::write(store.join("conf"), [0x5a; 100]).unwrap();
     let earlier = place.path().join("node.corrupt");
     fs::create_dir(&earlier).unwrap(); // of an earlier time, makes room
     fs::write(earlier.join("old"), b"").unwrap();
@@ -292,10 +307,10 @@ fn synced_records_survive_a_kill_s79_s88() {
     assert!(acknowledged > 12);
 }
 
-/// Writes until the disk refuses; returns the keys that were synced.
-fn fill(storage: &Storage, first: u64) -> u64 {
-    let tree = storage.tree("records").unwrap();
-    for key in first..first + 100_000 {
+/// Writes until the disk refuses; returns how many rows were synced.
+fn fill(storage: &Storage) -> u64 {
+    let tree = storage.tree("filler").unwrap();
+    for key in 0..100_000_u64 {
         let written = tree.insert(key.to_be_bytes(), value(key));
         let synced = written
             .map_err(|source| storage.error(source))
@@ -313,25 +328,32 @@ fn fill(storage: &Storage, first: u64) -> u64 {
 fn full_disk_refuses_and_works_again_with_room_s82() {
     const NAME: &str = "full_disk_refuses_and_works_again_with_room_s82";
     if let Some(store) = child_folder() {
-        let storage = Storage::open(&store).unwrap();
-        let synced = fill(&storage, 0);
-        let tree = storage.tree("records");
-        let again = tree.map(|tree| tree.insert(u64::MAX.to_be_bytes(), &b"more"[..]));
-        assert!(storage.sync().is_err() || matches!(again, Ok(Ok(_))));
-        drop(storage);
+        let mut storage = Storage::open(&store).unwrap();
+        let local = libp2p::PeerId::random();
+        let mut records = Records::open(&storage, local).unwrap();
+        let synced = fill(&storage);
+        let (key, value) = account();
+        assert!(records.offer(key.as_bytes(), &value, None).is_err());
+        assert!(storage.sync().is_err());
+        assert!(RecordStore::get(&records, &RecordKey::new(key.as_bytes())).is_none());
+        drop(records.recover(&mut storage)); // no better while the disk is full, but no worse
         tell("waiting");
         let mut line = String::new();
         io::stdin().read_line(&mut line).unwrap();
-        let storage = Storage::open(&store).unwrap();
-        let kept: Vec<u64> = storage
-            .tree("records")
-            .unwrap()
-            .iter()
-            .map(|row| u64::from_be_bytes(row.unwrap().0.as_ref().try_into().unwrap()))
-            .collect();
-        let expected = all(0..synced);
-        assert!(kept.starts_with(&expected), "{} of {synced}", kept.len());
-        put(&storage, 0..synced + 100);
+        records.recover(&mut storage).unwrap();
+        records.offer(key.as_bytes(), &value, None).unwrap();
+        storage.sync().unwrap();
+        let kept = RecordStore::get(&records, &RecordKey::new(key.as_bytes()));
+        assert_eq!(kept.unwrap().value, value);
+        let filler = storage.tree("filler").unwrap();
+        for key in 0..synced {
+            let row = filler.get(key.to_be_bytes()).unwrap();
+            assert_eq!(
+                row.unwrap().as_ref(),
+                self::value(key),
+                "row {key} of {synced}"
+            );
+        }
         tell(format_args!("works: {synced}"));
         return;
     }

@@ -1,16 +1,20 @@
 //! `streembit-publisher export`: a static folder that any web server can host as a mirror.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use cli::durable::{self, PathError};
 use cli::exit::Context as _;
 use cli::{CliError, Exit, Output, human};
-use manifests::instant::UtcTime;
+use manifests::client::Repository;
+use manifests::envelope::Metadata as _;
+use protocol::dht::release_head;
+use protocol::exchange::tree::Blob;
+use protocol::limits::RECORD_BYTES_MAX;
 
-use crate::repository::{Layout, TIMESTAMP};
+use crate::deltas::blob_of;
+use crate::repository::{Layout, OWN_CLOCK, TIMESTAMP};
 use crate::settings::Settings;
 
 /// Options of export
@@ -20,8 +24,8 @@ pub struct Args {
     pub folder: PathBuf,
 }
 
-/// Runs `export`: the same layout without settings and keys. The timestamp is copied last, so that a
-/// web server never names what it does not have.
+/// Runs `export`: what the verified repository names, in the same layout, and nothing else. The
+/// timestamp is copied last, so that a web server never names what it does not have.
 ///
 /// # Errors
 /// [`CliError`] naming the file.
@@ -29,68 +33,164 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     let settings = Settings::load(folder)?;
     let layout = Layout::new(folder);
     let _lock = layout.lock()?;
-    let now = UtcTime::from_system(SystemTime::now());
-    layout.verify(settings.product_name()?, now)?;
-    Layout::new(&args.folder)
-        .create()
-        .context(Exit::No, "export")?;
-    let (mut files, mut bytes) = (0u64, 0u64);
-    for name in ["blobs", "trees", "targets", "heads", "metadata"] {
-        let (from, to) = (folder.join(name), args.folder.join(name));
-        let exported = export(&from, &to).context(Exit::No, "export")?;
-        files += exported.0;
-        bytes += exported.1;
+    let repository = layout.verify(settings.product_name()?, OWN_CLOCK)?;
+    let public = Layout::new(&args.folder);
+    public.create().context(Exit::No, "export")?;
+    let catalog = catalog(&layout, &settings, &repository)?;
+    let mut files = blobs(&layout, &public, &repository, catalog);
+    let immutable = files.len();
+    files.extend(metadata(
+        &layout,
+        &public,
+        &repository,
+        (&settings, catalog),
+    ));
+    let mut bytes = 0;
+    for (index, (from, to)) in files.iter().enumerate() {
+        let copied = if index < immutable {
+            copy_once(from, to)
+        } else {
+            copy(from, to)
+        };
+        bytes += copied.context(Exit::No, "export")?;
     }
-    let timestamp = args.folder.join("metadata").join(TIMESTAMP);
-    copy(&layout.metadata(TIMESTAMP), &timestamp).context(Exit::No, "export")?;
+    let count = files.len();
     let value = serde_json::json!({ "folder": args.folder.display().to_string(),
-        "files": files + 1, "bytes": bytes });
+        "files": count, "bytes": bytes });
+    let size = human::bytes(bytes);
     let text = format!(
-        "exported    {} files, {} to {}",
-        files + 1,
-        human::bytes(bytes),
+        "exported    {count} files, {size} to {}",
         args.folder.display()
     );
     output.result(&value, text)?;
     Ok(Exit::Done)
 }
 
-/// Copies the files of one folder, those with one content for ever only once.
-fn export(from: &Path, to: &Path) -> Result<(u64, u64), PathError> {
-    let at = |error| PathError::new(from, error);
-    let (mut files, mut bytes) = (0, 0);
-    for entry in fs::read_dir(from).map_err(at)? {
-        let entry = entry.map_err(at)?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let temporary = path.extension().is_some_and(|end| end == "tmp");
-        if temporary || name == TIMESTAMP {
+type Copies = Vec<(PathBuf, PathBuf)>;
+
+/// Files named by their content: images under both names, deltas, the catalog.
+fn blobs(
+    layout: &Layout,
+    public: &Layout,
+    repository: &Repository,
+    catalog: Option<Blob>,
+) -> Copies {
+    let mut copies = Vec::new();
+    let mut add = |blob: &Blob| copies.push((layout.blob(blob), public.blob(blob)));
+    for target in repository.product.targets().values() {
+        let Some(release) = &target.release else {
             continue;
-        }
-        let target = to.join(name);
-        let length = entry.metadata().map_err(at)?.len();
-        let same = fs::metadata(&target).is_ok_and(|there| there.len() == length);
-        // Files of one name never change, but an earlier export may have been cut off.
-        if !same {
-            copy(&path, &target)?;
-        }
-        files += 1;
-        bytes += length;
+        };
+        add(&blob_of(&release.image));
+        release
+            .deltas
+            .iter()
+            .for_each(|delta| add(&blob_of(&delta.blob)));
     }
-    Ok((files, bytes))
+    catalog.iter().for_each(add);
+    for (name, target) in repository.product.targets() {
+        let sha256 = &target.sha256;
+        copies.push((layout.target(sha256, name), public.target(sha256, name)));
+    }
+    copies
 }
 
-/// Links a file if it is on the same disk, else copies it beside and renames it.
-fn copy(from: &Path, to: &Path) -> Result<(), PathError> {
-    let temporary = to.with_extension("tmp");
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(PathError::new(&temporary, error));
-        }
-        _ => {}
+/// The catalog that the newest head names; a repository without a release has none.
+fn catalog(
+    layout: &Layout,
+    settings: &Settings,
+    repository: &Repository,
+) -> Result<Option<Blob>, CliError> {
+    let path = layout.head(repository.timestamp.header().version, &settings.channel);
+    let limit = u64::try_from(RECORD_BYTES_MAX).unwrap_or(u64::MAX);
+    let token = durable::read_if_there(&path, limit).context(Exit::No, "release head")?;
+    let Some(token) = token else { return Ok(None) };
+    let signed_at = repository
+        .timestamp
+        .header()
+        .expires
+        .as_unix()
+        .saturating_sub(1);
+    let head = release_head::verify(&token, signed_at).context(Exit::No, path.display())?;
+    Ok(Some(head.catalog))
+}
+
+/// Chunk levels, the head and the metadata in force, the timestamp last.
+fn metadata(
+    layout: &Layout,
+    public: &Layout,
+    repository: &Repository,
+    (settings, catalog): (&Settings, Option<Blob>),
+) -> Copies {
+    let version = repository.timestamp.header().version;
+    let mut names: Vec<String> = (1..=repository.root.header().version)
+        .map(|version| format!("{version}.root.json"))
+        .collect();
+    names.push(format!(
+        "{}.snapshot.json",
+        repository.snapshot.header().version
+    ));
+    names.push(format!(
+        "{}.targets.json",
+        repository.targets.header().version
+    ));
+    names.push(format!(
+        "{}.{}.json",
+        repository.product.header().version,
+        settings.product
+    ));
+    names.push(TIMESTAMP.to_owned());
+    let mut copies = Vec::new();
+    let mut tree = |blob: &Blob| copies.push((layout.tree(blob), public.tree(blob)));
+    for release in repository
+        .product
+        .targets()
+        .values()
+        .filter_map(|it| it.release.as_ref())
+    {
+        tree(&blob_of(&release.image));
+        release
+            .deltas
+            .iter()
+            .for_each(|delta| tree(&blob_of(&delta.blob)));
     }
-    fs::hard_link(from, &temporary)
-        .or_else(|_| fs::copy(from, &temporary).map(|_| ()))
-        .and_then(|()| fs::rename(&temporary, to))
-        .and_then(|()| durable::sync_folder_of(to))
-        .map_err(|error| PathError::new(to, error))
+    if let Some(catalog) = catalog {
+        tree(&catalog);
+        let channel = &settings.channel;
+        copies.push((layout.head(version, channel), public.head(version, channel)));
+    }
+    copies.extend(
+        names
+            .iter()
+            .map(|name| (layout.metadata(name), public.metadata(name))),
+    );
+    copies
+}
+
+/// Copies a file whose name is its content, unless a whole copy is there.
+fn copy_once(from: &Path, to: &Path) -> Result<u64, PathError> {
+    let length = fs::metadata(from)
+        .map_err(|error| PathError::new(from, error))?
+        .len();
+    match fs::metadata(to) {
+        Ok(there) if there.len() == length => Ok(length),
+        _ => copy(from, to),
+    }
+}
+
+/// Copies a file beside its place, makes it durable and renames it.
+fn copy(from: &Path, to: &Path) -> Result<u64, PathError> {
+    let mut name = to.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    let temporary = to.with_file_name(name);
+    let copy = || {
+        let mut source = File::open(from)?;
+        let mut target = File::create(&temporary)?;
+        let length = io::copy(&mut source, &mut target)?;
+        target.sync_all()?;
+        fs::rename(&temporary, to)?;
+        durable::sync_folder_of(to)?;
+        Ok(length)
+    };
+    copy().map_err(|error| PathError::new(from, error))
 }

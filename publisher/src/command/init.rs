@@ -40,7 +40,7 @@ pub struct Args {
     /// How many of them must sign a root
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=10))]
     pub root_threshold: u64,
-    /// Where to write the device pin [default: <product>.pin in the repository]
+    /// Where to write the device pin [default: PRODUCT.pin in the repository]
     #[arg(long, value_name = "FILE")]
     pub pin: Option<PathBuf>,
     /// Don't encrypt the key files: for trials, or where the disk is the safe

@@ -1,14 +1,12 @@
 //! `streembit-publisher list`: the releases, newest first.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use cli::{CliError, Exit, Output, human};
-use manifests::instant::UtcTime;
 use manifests::release::Release;
 use serde::Serialize;
 
-use crate::repository::Layout;
+use crate::repository::{Layout, OWN_CLOCK};
 use crate::settings::Settings;
 
 #[derive(Debug, Serialize)]
@@ -27,8 +25,7 @@ struct Row {
 /// [`CliError`] if the repository does not verify.
 pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let settings = Settings::load(folder)?;
-    let now = UtcTime::from_system(SystemTime::now());
-    let repository = Layout::new(folder).verify(settings.product_name()?, now)?;
+    let repository = Layout::new(folder).verify(settings.product_name()?, OWN_CLOCK)?;
     let targets = repository.product.targets().values();
     let mut releases: Vec<&Release> = targets
         .filter_map(|target| target.release.as_ref())

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::deltas::{self, Made};
 use crate::metadata::{self, Files, Next, ReleaseKeys};
-use crate::repository::{Layout, StoredBlob, TIMESTAMP, verify_with};
+use crate::repository::{Layout, OWN_CLOCK, StoredBlob, TIMESTAMP, verify_with};
 use crate::settings::Settings;
 use crate::{command, head, image};
 
@@ -77,7 +77,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     let _lock = layout.lock()?;
     let now = UtcTime::from_system(SystemTime::now());
     let product = settings.product_name()?;
-    let current = layout.verify(product, now)?;
+    let current = layout.verify(product, OWN_CLOCK)?;
     // Keys first: a wrong passcode must not cost an hour of delta making.
     let keys = ReleaseKeys::open(folder, &settings)?;
     let (stored, mut release) = store_image(args, &layout, &settings, &current, output)?;

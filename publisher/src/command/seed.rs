@@ -65,6 +65,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
             output,
             version: None,
             provided: BTreeSet::new(),
+            complaint: None,
         };
         let result = tokio::select! {
             () = until_told_to_stop() => Ok(Exit::Done),
@@ -83,6 +84,8 @@ struct Seeder {
     /// The timestamp version that is announced.
     version: Option<u64>,
     provided: BTreeSet<Blob>,
+    /// What was wrong the last time the repository was looked at.
+    complaint: Option<String>,
 }
 
 impl Seeder {
@@ -90,15 +93,21 @@ impl Seeder {
         let mut head = None;
         let mut announce_at = tokio::time::Instant::now();
         loop {
-            if let Some(new) = self.load()? {
-                self.serve(&new).await?;
-                head = Some(new.head);
-                announce_at = tokio::time::Instant::now();
+            // A fault of the repository or the network must not take what is served with it.
+            match self.renew().await {
+                Ok(Some(new)) => {
+                    head = Some(new);
+                    announce_at = tokio::time::Instant::now();
+                }
+                Ok(None) => {}
+                Err(error) => self.complain(&error),
             }
             if let Some((head, token)) = &head
                 && tokio::time::Instant::now() >= announce_at
             {
-                announce_at = tokio::time::Instant::now() + self.announce(head, token).await?;
+                let wait = self.announce(head, token).await;
+                let wait = wait.inspect_err(|error| self.output.note(error));
+                announce_at = tokio::time::Instant::now() + wait.unwrap_or(ANNOUNCE_INTERVAL);
             }
             tokio::time::sleep(LOOK_INTERVAL.min(RETRY_INTERVAL)).await;
         }
@@ -128,6 +137,25 @@ impl Seeder {
             repository,
             head: (head, token),
         }))
+    }
+
+    /// Serves what is new and returns the head to announce.
+    async fn renew(&mut self) -> Result<Option<(ReleaseHead, Vec<u8>)>, CliError> {
+        let Some(new) = self.load()? else {
+            return Ok(None);
+        };
+        self.serve(&new).await?;
+        self.complaint = None;
+        Ok(Some(new.head))
+    }
+
+    /// Says what is wrong, once.
+    fn complain(&mut self, error: &CliError) {
+        let text = error.to_string();
+        if self.complaint.as_ref() != Some(&text) {
+            self.output.error("streembit-publisher", error);
+            self.complaint = Some(text);
+        }
     }
 
     async fn serve(&mut self, loaded: &Loaded) -> Result<(), CliError> {

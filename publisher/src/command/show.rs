@@ -1,13 +1,11 @@
 //! `streembit-publisher show`: one release as it is signed.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use cli::{CliError, Exit, Output, human};
-use manifests::instant::UtcTime;
 use manifests::json;
 
-use crate::repository::Layout;
+use crate::repository::{Layout, OWN_CLOCK};
 use crate::settings::Settings;
 
 /// Options of show
@@ -23,8 +21,7 @@ pub struct Args {
 /// [`CliError`] with [`Exit::No`] if there is no such release.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let settings = Settings::load(folder)?;
-    let now = UtcTime::from_system(SystemTime::now());
-    let repository = Layout::new(folder).verify(settings.product_name()?, now)?;
+    let repository = Layout::new(folder).verify(settings.product_name()?, OWN_CLOCK)?;
     let mut targets = repository.product.targets().iter();
     let found = targets.find_map(|(name, target)| {
         let release = target

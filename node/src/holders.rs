@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use futures::AsyncReadExt as _;
-use libp2p::{PeerId, Stream, StreamProtocol};
+use libp2p::{PeerId, StreamProtocol};
 use protocol::dht::key::DhtKey;
 use protocol::exchange::PROTOCOL;
-use protocol::exchange::download::PeerRole;
 use protocol::exchange::tree::Blob;
-use protocol::exchange::wire::Frame;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::frames;
+use crate::blocks::link::{Link, carry};
 use crate::handle::{NodeHandle, Stopped};
 
 /// Between two looks for more holders.
@@ -23,31 +20,18 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(3);
 const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 /// A holder must accept a stream within this time.
 const OPEN_MAX: Duration = Duration::from_secs(10);
-/// Frames to a holder that wait: requests, a few bytes each.
-pub const FRAMES_WAITING_MAX: usize = 64;
-/// Frames from a holder that wait: each may be a whole chunk.
-const CHUNKS_WAITING_MAX: usize = 2;
-/// Bytes of a holder's frame: the wire's bounds say it.
-const ANSWER_BYTES_MAX: usize = usize::MAX;
-
-/// A conversation with one holder, whatever carries it: a libp2p stream or an HTTP mirror.
-#[derive(Debug)]
-pub struct Link {
-    /// Who it is, for reports.
-    pub name: String,
-    /// What it is to us.
-    pub role: PeerRole,
-    /// To the holder.
-    pub outgoing: mpsc::Sender<Frame>,
-    /// From the holder; its end is the link's end.
-    pub incoming: mpsc::Receiver<Frame>,
-}
 
 /// The last try with a holder.
 struct Try {
     began: Instant,
     /// Lives as long as the link.
     link: AbortHandle,
+}
+
+impl Try {
+    fn is_due(&self) -> bool {
+        self.link.is_finished() && self.began.elapsed() >= RETRY_INTERVAL
+    }
 }
 
 /// Holders tried so far.
@@ -88,8 +72,7 @@ fn open_links(
     links: &mpsc::Sender<Link>,
 ) {
     for peer in peers.filter(|peer| *peer != node.peer_id) {
-        let again = |last: &Try| last.link.is_finished() && last.began.elapsed() >= RETRY_INTERVAL;
-        if !tried.get(&peer).is_none_or(again) {
+        if !tried.get(&peer).is_none_or(Try::is_due) {
             continue;
         }
         let mut control = node.streams.0.clone();
@@ -98,7 +81,7 @@ fn open_links(
             let opening = control.open_stream(peer, StreamProtocol::new(PROTOCOL));
             match timeout(OPEN_MAX, opening).await {
                 Ok(Ok(stream)) => {
-                    let (link, run) = link(peer.to_string(), stream);
+                    let (link, run) = carry(peer.to_string(), stream);
                     // Nobody waits for links once the blob is complete.
                     if links.send(link).await.is_ok() {
                         run.await;
@@ -113,37 +96,5 @@ fn open_links(
     }
 }
 
-/// Puts a stream behind two channels; the future carries the frames until the link is dropped or the
-/// stream ends.
-fn link(name: String, stream: Stream) -> (Link, impl Future<Output = ()>) {
-    let (outgoing, mut to_peer) = mpsc::channel::<Frame>(FRAMES_WAITING_MAX);
-    let (from_peer, incoming) = mpsc::channel(CHUNKS_WAITING_MAX);
-    let (mut reader, mut writer) = stream.split();
-    let run = async move {
-        let write = async {
-            while let Some(frame) = to_peer.recv().await {
-                if frames::write(&mut writer, &frame).await.is_err() {
-                    break;
-                }
-            }
-        };
-        let read = async {
-            while let Ok(Some(frame)) = frames::read(&mut reader, ANSWER_BYTES_MAX).await {
-                if from_peer.send(frame).await.is_err() {
-                    break;
-                }
-            }
-        };
-        tokio::select! {
-            () = write => {}
-            () = read => {}
-        }
-    };
-    let link = Link {
-        name,
-        role: PeerRole::Peer,
-        outgoing,
-        incoming,
-    };
-    (link, run)
-}
+#[cfg(test)]
+mod tests;

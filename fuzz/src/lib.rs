@@ -1,0 +1,21 @@
+//! What fuzz targets share: bytes taken as choices, edits of valid bytes, valid inputs.
+//!
+//! A panic here or in a target is a finding, so nothing here may panic because of its input.
+//!
+//! # Layout
+//!
+//! * [`armour`]: base64 armour around arbitrary bytes
+//! * [`choices`]: the fuzzer's bytes as numbers, ranges and slices
+//! * [`edit`]: damage done to valid bytes and valid JSON
+//! * [`history`]: a TUF repository over four releases, and devices that followed it
+//! * [`image`]: noise for base images and blobs
+//! * [`repository`]: the repository in memory that the cross-crate tests use too
+
+pub mod armour;
+pub mod choices;
+pub mod edit;
+pub mod history;
+pub mod image;
+// By path: the crate `tests` would bring the network and every binary into each target.
+#[path = "../../tests/support/repository.rs"]
+pub mod repository;
