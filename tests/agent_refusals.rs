@@ -88,7 +88,9 @@ impl World {
     fn refuses(&self, args: &[&str], trust: Trust, exit: Exit, words: &[&str]) -> CliError {
         let (slot, boot, trusted) = self.device.frozen();
         let result = self.device.run(args);
-        let error = result.err().expect("must be refused");
+        let Err(error) = result else {
+            panic!("must be refused: {args:?}")
+        };
         let shown = format!("{error}, {:?}", error.exit);
         assert_eq!(error.exit, exit, "{shown}");
         for word in words {
@@ -367,8 +369,11 @@ fn unsigned_members_change_nothing_m26() {
     assert_eq!(world.finishes(), "delta");
 }
 
+/// A way to spoil an answer.
+type Lie = fn(&mut Answer);
+
 /// How a mirror may spoil a chunk.
-fn lies() -> [(&'static str, fn(&mut Answer)); 9] {
+fn lies() -> [(&'static str, Lie); 9] {
     [
         ("a flipped bit", |answer| answer.body[7] ^= 1),
         ("a flipped last bit", |answer| {

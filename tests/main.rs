@@ -12,7 +12,9 @@
 
 mod agent_kill;
 mod agent_refusals;
+mod dht;
 mod docs;
+mod exchange;
 mod expiry;
 mod metadata_bytes;
 mod mix_and_match;

@@ -64,11 +64,9 @@ impl Program for Args {
                 .context(Exit::No, "exchange")?;
             let tamper = async {
                 while let Some((_, stream)) = streams.next().await {
-                    let repository = self.repository.clone();
-                    tokio::spawn(async move {
-                        // Whoever finds out closes the stream; that is the point.
-                        drop(tamper(stream, repository).await);
-                    });
+                    // Whoever finds out closes the stream; that is the point.
+                    let tampering = tamper(stream, self.repository.clone());
+                    tokio::spawn(tampering);
                 }
             };
             tokio::select! {

@@ -182,10 +182,11 @@ impl Published {
         let text = String::from_utf8(product.clone()).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let targets = json["signed"]["targets"].as_object().unwrap();
-        let deltas = targets
+        let mut deltas = targets
             .values()
+            .rev()
             .filter_map(|target| target["custom"]["deltas"][0]["blake3"].as_str());
-        format!("/blobs/{}", deltas.last().unwrap())
+        format!("/blobs/{}", deltas.next().unwrap())
     }
 }
 
@@ -270,6 +271,9 @@ impl Device {
     }
 
     /// Runs a command of the agent in this process.
+    ///
+    /// # Errors
+    /// What the agent would report.
     pub fn run(&self, args: &[&str]) -> Result<Exit, CliError> {
         let config = self.config();
         let start = ["streembit-agent", "-q", "-c", config.to_str().unwrap()];

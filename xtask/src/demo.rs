@@ -27,7 +27,7 @@ const UPDATE_LIMIT: Duration = Duration::from_secs(300);
 pub(crate) fn run(
     root: &Path,
     images: Option<(PathBuf, PathBuf)>,
-    keep: Option<PathBuf>,
+    keep: Option<&Path>,
 ) -> ExitCode {
     match demo(root, images, keep) {
         Ok(true) => ExitCode::SUCCESS,
@@ -42,11 +42,11 @@ pub(crate) fn run(
 fn demo(
     root: &Path,
     images: Option<(PathBuf, PathBuf)>,
-    keep: Option<PathBuf>,
+    keep: Option<&Path>,
 ) -> Result<bool, Failure> {
     let binaries = build::binaries(root)?;
     let temporary = tempfile::tempdir().map_err(|error| Failure::new("temporary folder", error))?;
-    let folder = match &keep {
+    let folder = match keep {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(|error| Failure::new("--keep", error))?;
             folder

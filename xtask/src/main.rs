@@ -51,7 +51,9 @@ enum Command {
 
 fn main() -> ExitCode {
     match Args::parse().command {
-        Command::Demo { old, new, keep } => demo::run(&repository_root(), old.zip(new), keep),
+        Command::Demo { old, new, keep } => {
+            demo::run(&repository_root(), old.zip(new), keep.as_deref())
+        }
         Command::Tidy { bless } => tidy::run(&repository_root(), bless),
     }
 }

@@ -248,6 +248,19 @@ impl HostilePeer {
         self.run(count).await
     }
 
+    /// Takes nodes into its routing table, to name them to others.
+    pub async fn learn(&self, nodes: &[&TestNode]) {
+        let known = nodes.iter();
+        let known = known.map(|node| (node.handle.peer_id, node.address.clone()));
+        let known: Vec<(PeerId, Multiaddr)> = known.collect();
+        let learn = move |swarm: &mut Swarm<Raw>| {
+            for (peer, address) in known {
+                swarm.behaviour_mut().kad.add_address(&peer, address);
+            }
+        };
+        self.run(learn).await;
+    }
+
     /// Answers look-ups of `key` with `value` from now on.
     pub async fn answer(&self, key: &DhtKey, value: Vec<u8>) {
         let record = Record::new(RecordKey::new(key.as_bytes()), value);
@@ -271,16 +284,9 @@ impl HostilePeer {
     pub async fn until_stored(&self, key: &DhtKey, value: &[u8], nodes: &[&TestNode]) {
         let stored = async || {
             let key = RecordKey::new(key.as_bytes());
-            let addresses: Vec<(PeerId, Multiaddr)> = nodes
-                .iter()
-                .map(|node| (node.handle.peer_id, node.address.clone()))
-                .collect();
+            self.learn(nodes).await;
             let ask = move |swarm: &mut Swarm<Raw>| {
-                let kad = &mut swarm.behaviour_mut().kad;
-                for (peer, address) in addresses {
-                    kad.add_address(&peer, address);
-                }
-                kad.get_record(key);
+                swarm.behaviour_mut().kad.get_record(key);
             };
             self.run(ask).await;
             let found = self.seen.found.lock().unwrap();
@@ -309,15 +315,12 @@ impl HostilePeer {
     pub async fn put(&self, key: &DhtKey, value: Vec<u8>, nodes: &[&TestNode]) {
         let record = Record::new(RecordKey::new(key.as_bytes()), value);
         let before = self.count(|seen| &seen.answered);
-        let peers: BTreeMap<PeerId, Multiaddr> = nodes
-            .iter()
-            .map(|node| (node.handle.peer_id, node.address.clone()))
-            .collect();
+        let peers: Vec<PeerId> = nodes.iter().map(|node| node.handle.peer_id).collect();
+        self.learn(nodes).await;
         let put = move |swarm: &mut Swarm<Raw>| {
-            for (peer, address) in &peers {
-                swarm.behaviour_mut().kad.add_address(peer, address.clone());
+            for peer in peers {
                 let kad = &mut swarm.behaviour_mut().kad;
-                kad.put_record_to(record.clone(), [*peer].into_iter(), Quorum::One);
+                kad.put_record_to(record.clone(), [peer].into_iter(), Quorum::One);
             }
         };
         self.run(put).await;

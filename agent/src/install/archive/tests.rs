@@ -470,7 +470,8 @@ fn disk_that_refuses_leaves_the_slot_and_the_next_run_finishes_s82() {
 /// The disk keeps something else than was written: found before the slot is replaced.
 #[test]
 fn read_back_finds_what_the_disk_changed_s83() {
-    let changes: [(&str, fn(&Path)); 6] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 6] = [
         ("bin/run", |path| fs::write(path, b"#!/bin/sH\n").unwrap()),
         ("bin/run", |path| fs::write(path, b"#!/bin/sh").unwrap()),
         ("bin/run", |path| fs::write(path, b"#!/bin/sh\n\0").unwrap()),
