@@ -507,6 +507,30 @@ fn last_good_slot_is_not_overwritten_s86() {
     assert_eq!(world.device.boot().primary, "A");
 }
 
+/// The slot can't start any more before its first byte changes: if that can't be written down, the slot
+/// is left alone; if writing the slot fails after that, it can't start.
+#[test]
+fn slot_is_forbidden_before_it_is_touched_s79_s82() {
+    for kind in [Kind::Raw, Kind::Dir] {
+        let mut world = World::new(kind);
+        let block = world.device.data("boot.json.tmp");
+        fs::create_dir(&block).unwrap();
+        world.refuses_untouched(Trust::Moves, Exit::No, &["boot.json"]);
+        fs::remove_dir(&block).unwrap();
+        if kind == Kind::Dir {
+            // A file where the new directory is to be made.
+            let block = world.device.slots().join("b.new");
+            fs::write(&block, b"in the way").unwrap();
+            let error = world.device.run(&["install"]).unwrap_err();
+            assert!(error.to_string().contains("b.new"), "{error}");
+            let boot = world.device.boot();
+            assert!(!boot.slot("B").unwrap().good && boot.primary == "A");
+            fs::remove_file(&block).unwrap();
+        }
+        world.finishes();
+    }
+}
+
 /// A file system of one size, unmounted when dropped.
 struct SmallDisk(std::path::PathBuf);
 

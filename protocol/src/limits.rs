@@ -35,8 +35,8 @@ pub const FRAME_BYTES_MAX: u32 = 256 * 1024 + 64;
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 8;
 /// Chunks that a peer may have asked of us and not yet got.
 pub const SERVE_QUEUE_MAX: usize = 64;
-/// Peers of one download: with 8 chunks each under way, 24 MiB wait at most.
-pub const DOWNLOAD_PEERS_MAX: usize = 12;
+/// Peers of one download: with 8 chunks each under way, 40 MiB wait at most.
+pub const DOWNLOAD_PEERS_MAX: usize = 20;
 /// A peer must deliver a chunk at least this often while it owes one: 8.5 KiB/s.
 pub const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Peers are given this long before an origin is asked.
