@@ -13,6 +13,8 @@ use crate::slot::Slot;
 
 /// Bytes of the file.
 const BOOT_BYTES_MAX: u64 = 16 * 1024;
+/// What to do if a file of the data folder can't be written.
+pub(crate) const DISK_FIX: &str = "make room or check the disk, then run again";
 
 /// A slot as the boot loader sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,7 +170,9 @@ impl BootFile {
     /// [`CliError`]; the old state is in force then.
     pub fn save(&self, state: &BootState) -> Result<(), CliError> {
         let bytes = serde_json::to_vec_pretty(state).context(Exit::No, "boot state")?;
-        durable::replace(&self.path, &bytes, durable::Access::World).context(Exit::No, "boot state")
+        durable::replace(&self.path, &bytes, durable::Access::World)
+            .context(Exit::No, "boot state")
+            .map_err(|error| error.hint(DISK_FIX))
     }
 }
 

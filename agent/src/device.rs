@@ -11,7 +11,7 @@ use cli::{CliError, Exit};
 use manifests::pin::Pin;
 use protocol::exchange::tree::Blob;
 
-use crate::boot::{BootFile, BootState};
+use crate::boot::{BootFile, BootState, DISK_FIX};
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::slot::Slot;
@@ -112,7 +112,10 @@ impl Device {
     /// [`CliError`]; what was decided must not be done then.
     pub fn record(&mut self, event: &str, data: serde_json::Value) -> Result<(), CliError> {
         tracing::info!(event, %data, "journal");
-        self.journal.add(event, data).context(Exit::No, "journal")
+        let added = self.journal.add(event, data);
+        added
+            .context(Exit::No, "journal")
+            .map_err(|error| error.hint(DISK_FIX))
     }
 
     /// Adds a refusal to the journal unless it is the one told last.

@@ -8,6 +8,8 @@ use cli::{CliError, Exit, durable};
 use protocol::exchange::tree::Blob;
 use serde::{Deserialize, Serialize};
 
+use crate::boot::DISK_FIX;
+
 /// Bytes of the file.
 const STATE_BYTES_MAX: u64 = 256 * 1024;
 /// Failed releases that are remembered; the oldest are forgotten.
@@ -119,6 +121,7 @@ impl StateFile {
         let bytes = serde_json::to_vec_pretty(state).context(Exit::No, "agent state")?;
         durable::replace(&self.path, &bytes, durable::Access::World)
             .context(Exit::No, "agent state")
+            .map_err(|error| error.hint(DISK_FIX))
     }
 }
 

@@ -18,6 +18,7 @@ use protocol::dht::release_head::ReleaseHead;
 
 use super::Sources;
 use super::mirror::Mirror;
+use crate::boot::DISK_FIX;
 use crate::device::Device;
 
 /// How long a node that knows nobody waits for its first peer.
@@ -189,7 +190,9 @@ fn step(
     })?;
     let apply = |effect: &Effect| device.trust.apply(effect);
     let stored: Result<(), PathError> = effects.iter().try_for_each(apply);
-    stored.context(Exit::No, "trusted files")
+    stored
+        .context(Exit::No, "trusted files")
+        .map_err(|error| error.hint(DISK_FIX))
 }
 
 /// Gives a refusal its exit code and the fix.
