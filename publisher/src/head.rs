@@ -11,7 +11,7 @@ use protocol::dht::release_head::{self, HeadContent};
 use protocol::exchange::tree::Blob;
 
 use crate::metadata::Files;
-use crate::repository::Layout;
+use crate::repository::{Layout, names_in_force};
 
 /// Collects what a device needs beside the head into one blob's bytes.
 ///
@@ -23,21 +23,7 @@ pub fn catalog(
     product: &Name,
     files: &Files,
 ) -> Result<Vec<u8>, CliError> {
-    let mut names: Vec<String> = (1..=repository.root.header().version)
-        .map(|version| format!("{version}.root.json"))
-        .collect();
-    names.push(format!(
-        "{}.snapshot.json",
-        repository.snapshot.header().version
-    ));
-    names.push(format!(
-        "{}.targets.json",
-        repository.targets.header().version
-    ));
-    names.push(format!(
-        "{}.{product}.json",
-        repository.product.header().version
-    ));
+    let names = names_in_force(repository, product.as_str());
     let mut catalog = Catalog::default();
     for name in names {
         let bytes = match files.get(&name) {

@@ -24,6 +24,7 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::client::{self, Client, ClientError, Reason, Repository, Request, Stored};
 use manifests::digest::Sha256;
+use manifests::envelope::Metadata as _;
 use manifests::instant::UtcTime;
 use manifests::limits;
 use manifests::name::Name;
@@ -319,6 +320,27 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         Self(from_client(&error))
     }
+}
+
+/// The versioned metadata files in force: the root chain, snapshot, targets, the product's role.
+pub fn names_in_force(repository: &Repository, product: &str) -> Vec<String> {
+    let roots = 1..=repository.root.header().version;
+    let mut names: Vec<String> = roots
+        .map(|version| format!("{version}.root.json"))
+        .collect();
+    names.push(format!(
+        "{}.snapshot.json",
+        repository.snapshot.header().version
+    ));
+    names.push(format!(
+        "{}.targets.json",
+        repository.targets.header().version
+    ));
+    names.push(format!(
+        "{}.{product}.json",
+        repository.product.header().version
+    ));
+    names
 }
 
 /// Gives a verifier's refusal its exit code.

@@ -14,7 +14,7 @@ use protocol::exchange::tree::Blob;
 use protocol::limits::RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
-use crate::repository::{Layout, OWN_CLOCK, TIMESTAMP};
+use crate::repository::{Layout, OWN_CLOCK, TIMESTAMP, names_in_force};
 use crate::settings::Settings;
 
 /// Options of export
@@ -123,22 +123,7 @@ fn metadata(
     (settings, catalog): (&Settings, Option<Blob>),
 ) -> Copies {
     let version = repository.timestamp.header().version;
-    let mut names: Vec<String> = (1..=repository.root.header().version)
-        .map(|version| format!("{version}.root.json"))
-        .collect();
-    names.push(format!(
-        "{}.snapshot.json",
-        repository.snapshot.header().version
-    ));
-    names.push(format!(
-        "{}.targets.json",
-        repository.targets.header().version
-    ));
-    names.push(format!(
-        "{}.{}.json",
-        repository.product.header().version,
-        settings.product
-    ));
+    let mut names = names_in_force(repository, &settings.product);
     names.push(TIMESTAMP.to_owned());
     let mut copies = Vec::new();
     let mut tree = |blob: &Blob| copies.push((layout.tree(blob), public.tree(blob)));
