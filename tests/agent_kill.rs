@@ -14,7 +14,7 @@ use support::mirror::Mirror;
 use support::programs::PATIENCE;
 
 /// Rounds of each test; the seeds are the numbers of the rounds.
-const ROUNDS: u64 = 6;
+const ROUNDS: u64 = 25;
 /// Kills in a row before a run is let through.
 const KILLS: u64 = 3;
 /// Files of one update: delta, image, base, each with its chunk level.
@@ -121,7 +121,7 @@ fn journal_lines(device: &Device) -> usize {
 /// What must hold at any moment: the running slot is untouched, what starts next is a whole image, the
 /// journal's chain holds, all state can be read.
 #[track_caller]
-fn assert_survived(device: &Device, images: &[Content; 3], moment: &str) {
+pub(crate) fn assert_survived(device: &Device, images: &[Content; 3], moment: &str) {
     assert!(device.slot("a") == images[0], "{moment}: slot A changed");
     let mut boot = device.boot();
     let good = |bootname: &str| {
@@ -154,7 +154,7 @@ fn started_in_the_end(device: &Device) -> String {
 
 /// Lets a run through and looks at everything it leaves.
 #[track_caller]
-fn assert_finishes(device: &Device, images: &[Content; 3], moment: &str) {
+pub(crate) fn assert_finishes(device: &Device, images: &[Content; 3], moment: &str) {
     let exit = device.run(&["install"]);
     assert_eq!(exit.unwrap(), Exit::Reboot, "{moment}");
     assert!(device.slot("b") == images[1], "{moment}: not release 2");
@@ -181,7 +181,11 @@ fn assert_finishes(device: &Device, images: &[Content; 3], moment: &str) {
 
 /// Gives slot B an older system that is good; returns the systems that may ever start: what runs, what
 /// is installed, the older one.
-fn with_older_system(device: &Device, published: &Published, kind: Kind) -> [Content; 3] {
+pub(crate) fn with_older_system(
+    device: &Device,
+    published: &Published,
+    kind: Kind,
+) -> [Content; 3] {
     let slot = device.slot_path("b");
     if kind == Kind::Dir {
         fs::create_dir(&slot).unwrap();

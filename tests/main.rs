@@ -4,14 +4,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "tests"
 )]
 
+mod agent_alarms;
 mod agent_kill;
 mod agent_refusals;
+mod agent_syscalls;
 mod dht;
 mod docs;
 mod exchange;

@@ -10,11 +10,10 @@ use cli::{CliError, Exit, durable};
 use serde::{Deserialize, Serialize};
 
 use crate::slot::Slot;
+use crate::state::State;
 
 /// Bytes of the file.
 const BOOT_BYTES_MAX: u64 = 16 * 1024;
-/// What to do if a file of the data folder can't be written.
-pub(crate) const DISK_FIX: &str = "make room or check the disk, then run again";
 
 /// A slot as the boot loader sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +53,22 @@ impl BootState {
             booted: first.bootname.clone(),
             slots: vec![slot(first, true), slot(second, false)],
         }
+    }
+
+    /// Without a boot file: as on a factory device, but a slot whose image has proved itself starts, as
+    /// far as the agent's state says.
+    pub fn guess(slots: &[Slot; 2], state: &State) -> Self {
+        let mut boot = Self::factory(slots);
+        let on_trial = state.pending.as_ref().map(|pending| &pending.bootname);
+        let known = |name: &String| slots.iter().any(|slot| slot.bootname == *name);
+        let mut proved = state.slots.iter().collect::<Vec<_>>();
+        proved.retain(|(name, _)| Some(*name) != on_trial && known(name));
+        if let Some((name, _)) = proved.into_iter().max_by_key(|(_, image)| image.release) {
+            boot.mark_good(name);
+            boot.primary.clone_from(name);
+            boot.booted.clone_from(name);
+        }
+        boot
     }
 
     fn slot_mut(&mut self, bootname: &str) -> Option<&mut BootSlot> {
@@ -139,15 +154,19 @@ impl BootFile {
         }
     }
 
-    /// Reads the boot state; a device without one is a factory device.
+    /// Whether `init` has made it.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Reads the boot state.
     ///
     /// # Errors
     /// [`CliError`] if it can't be read or names other slots than the configuration.
     pub fn load(&self, slots: &[Slot; 2]) -> Result<BootState, CliError> {
-        let bytes = durable::read_if_there(&self.path, BOOT_BYTES_MAX);
-        let Some(bytes) = bytes.context(Exit::No, "boot state")? else {
-            return Ok(BootState::factory(slots));
-        };
+        let bytes = durable::read(&self.path, BOOT_BYTES_MAX)
+            .context(Exit::No, "boot state")
+            .map_err(|error| error.hint("streembit-agent init makes a lost one again"))?;
         let parsed = serde_json::from_slice(&bytes).context(Exit::No, self.path.display());
         let state: BootState =
             parsed.map_err(|error| error.hint("restore the file; what may start is unknown"))?;
@@ -172,7 +191,7 @@ impl BootFile {
         let bytes = serde_json::to_vec_pretty(state).context(Exit::No, "boot state")?;
         durable::replace(&self.path, &bytes, durable::Access::World)
             .context(Exit::No, "boot state")
-            .map_err(|error| error.hint(DISK_FIX))
+            .map_err(|error| error.hint(durable::DISK_FIX))
     }
 }
 

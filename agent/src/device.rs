@@ -1,5 +1,6 @@
 //! The data folder of one device and everything that lives in it.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -11,12 +12,15 @@ use cli::{CliError, Exit};
 use manifests::pin::Pin;
 use protocol::exchange::tree::Blob;
 
-use crate::boot::{BootFile, BootState, DISK_FIX};
+use crate::boot::{BootFile, BootState};
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::slot::Slot;
 use crate::state::{State, StateFile};
 use crate::trust::TrustStore;
+
+/// Refusals that are remembered, so that they are told once.
+const TOLD_MAX: usize = 16;
 
 /// An opened device: this process alone may change it.
 #[derive(Debug)]
@@ -29,15 +33,36 @@ pub struct Device {
     pub trust: TrustStore,
     /// The journal.
     pub journal: Journal,
-    /// The refusal that the journal told last: a source that refuses at every poll must not push the
-    /// rest out of it.
-    last_refusal: Option<String>,
+    /// Refusals that the journal told lately: sources that refuse at every poll must not push the rest
+    /// out of it.
+    told: VecDeque<String>,
     boot_file: BootFile,
     state_file: StateFile,
     _lock: Lock,
 }
 
 impl Device {
+    /// Makes the data folder of a new device that trusts `pin`. What is there is kept: a boot state that
+    /// was lost is made again from the agent's state, a lost agent's state is not.
+    ///
+    /// # Errors
+    /// [`CliError`] if the device trusts another pin or its state is lost.
+    pub fn create(config: &Config, pin: &Pin) -> Result<(), CliError> {
+        let data = config.data_directory.as_path();
+        durable::create_folder(data).context(Exit::No, "data folder")?;
+        let trust = TrustStore::new(data);
+        let (boot_file, state_file) = (BootFile::new(data), StateFile::new(data));
+        if !state_file.exists() && !trust.is_pinned() {
+            state_file.save(&State::default())?;
+        }
+        let state = state_file.load()?;
+        if !boot_file.exists() {
+            boot_file.save(&BootState::guess(&config.slots, &state))?;
+        }
+        // The pin comes last: with it the device is complete.
+        trust.store_pin(pin)
+    }
+
     /// Opens the device for changes.
     ///
     /// # Errors
@@ -63,7 +88,7 @@ impl Device {
             trust,
             pin,
             journal,
-            last_refusal: None,
+            told: VecDeque::new(),
             boot_file,
             state_file,
             _lock: lock,
@@ -115,19 +140,20 @@ impl Device {
         let added = self.journal.add(event, data);
         added
             .context(Exit::No, "journal")
-            .map_err(|error| error.hint(DISK_FIX))
+            .map_err(|error| error.hint(durable::DISK_FIX))
     }
 
-    /// Adds a refusal to the journal unless it is the one told last.
+    /// Adds a refusal to the journal unless it was told lately.
     ///
     /// # Errors
     /// [`CliError`].
     pub fn record_refusal(&mut self, event: &str, why: &str, exit: Exit) -> Result<(), CliError> {
-        if self.last_refusal.as_deref() == Some(why) {
+        if self.told.iter().any(|told| told == why) {
             return Ok(());
         }
         self.record(event, serde_json::json!({ "why": why, "exit": exit as u8 }))?;
-        self.last_refusal = Some(why.to_owned());
+        self.told.truncate(TOLD_MAX - 1);
+        self.told.push_front(why.to_owned());
         Ok(())
     }
 
@@ -154,9 +180,13 @@ impl Device {
         slot.ok_or_else(|| CliError::new(Exit::Usage, "no such slot in the configuration"))
     }
 
-    /// Where a blob is kept.
+    /// Where a blob is kept. The name has the size too: whoever may name a blob by a wrong size must
+    /// not cut the file of the right one.
     pub fn blob_path(&self, blob: &Blob) -> PathBuf {
-        self.config.data_directory.join("blobs").join(blob.name())
+        self.config
+            .data_directory
+            .join("blobs")
+            .join(file_name(blob))
     }
 
     /// Where a blob's chunk level is kept.
@@ -170,7 +200,7 @@ impl Device {
     /// # Errors
     /// [`PathError`].
     pub fn keep_only(&self, blobs: &[Blob]) -> Result<(), PathError> {
-        let names: Vec<String> = blobs.iter().map(Blob::name).collect();
+        let names: Vec<String> = blobs.iter().map(file_name).collect();
         for folder in ["blobs", "trees"] {
             let folder = self.config.data_directory.join(folder);
             let at = |error| PathError::new(&folder, error);
@@ -218,7 +248,11 @@ fn check_slots(slots: &[Slot; 2]) -> Result<(), CliError> {
 }
 
 fn tree_path(data: &Path, blob: &Blob) -> PathBuf {
-    data.join("trees").join(format!("{}.tree", blob.name()))
+    data.join("trees").join(format!("{}.tree", file_name(blob)))
+}
+
+fn file_name(blob: &Blob) -> String {
+    format!("{}-{}", blob.name(), blob.size)
 }
 
 #[cfg(test)]

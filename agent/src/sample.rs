@@ -20,7 +20,6 @@ use manifests::targets::{Target, Targets};
 use crate::config::Config;
 use crate::device::Device;
 use crate::state::Image;
-use crate::trust::TrustStore;
 
 pub(crate) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
@@ -112,11 +111,10 @@ pub(crate) fn config(folder: &Path, kind: &str, extra: &str) -> Config {
 
 /// A pinned device whose first slot holds `running`.
 pub(crate) fn device(folder: &Path, running: &[u8], extra: &str) -> Device {
-    fs::create_dir_all(folder.join("data")).unwrap();
-    let store = TrustStore::new(&folder.join("data"));
-    store.store_pin(&pin()).unwrap();
+    let config = config(folder, "raw", extra);
+    Device::create(&config, &pin()).unwrap();
     fs::write(folder.join("a"), running).unwrap();
-    Device::open(config(folder, "raw", extra)).unwrap()
+    Device::open(config).unwrap()
 }
 
 /// Every file below a folder, by path; symbolic links by their target.

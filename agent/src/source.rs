@@ -10,11 +10,12 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use keys::SigningKey;
 use node::NodeHandle;
-use node::blocks::fetch::{self, FetchError, FetchReport};
+use node::blocks::fetch::{self, Destination, FetchError, FetchReport, Stopped};
 use node::blocks::link::Link;
 use node::blocks::partial::Partial;
 use node::blocks::store::BlobStore;
 use node::holders::find_links;
+use protocol::exchange::download::PeerRole;
 use protocol::exchange::tree::Blob;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -69,16 +70,25 @@ impl Sources {
         &self.blobs
     }
 
-    /// Fetches a blob into `partial` from every source that has it.
+    /// Fetches a blob into `partial` from every source that has it. `gate` is asked before the first
+    /// byte is written.
     ///
     /// # Errors
     /// [`CliError`]: [`Exit::Retry`] if no source delivers, [`Exit::No`] if the disk refuses; what
-    /// arrived stays for the next run.
+    /// arrived stays for the next run. Those of `gate`.
     pub async fn fetch(
         &self,
         partial: &Partial,
+        gate: impl AsyncFnOnce() -> Result<(), CliError>,
         progress: impl FnMut(u64),
     ) -> Result<FetchReport, CliError> {
+        let mut refused = None;
+        let gate = async || {
+            gate().await.map_err(|error| {
+                refused = Some(error);
+                Stopped
+            })
+        };
         let (sender, links) = mpsc::channel::<Link>(LINKS_WAITING_MAX);
         let mut finders = JoinSet::new();
         let blob = partial.blob();
@@ -90,24 +100,36 @@ impl Sources {
                 }
             });
         }
+        // Mirrors cost the publisher, so peers are given a moment; without peers there is none to give.
+        let role = match self.node {
+            Some(_) => PeerRole::Origin,
+            None => PeerRole::Peer,
+        };
         for mirror in &self.mirrors {
-            finders.spawn(mirror.clone().offer(blob, sender.clone()));
+            finders.spawn(mirror.clone().offer(blob, role, sender.clone()));
         }
         drop(sender);
         let patience = self.config.patience;
-        let fetched = fetch::fetch(partial, &self.blobs, links, patience, progress).await;
-        fetched.map_err(|error| explain(&blob, &error))
+        let to = Destination {
+            partial,
+            blobs: &self.blobs,
+            gate,
+        };
+        let fetched = fetch::fetch(to, links, patience, progress).await;
+        fetched.map_err(|error| refused.unwrap_or_else(|| explain(&blob, &error)))
     }
 }
 
 fn explain(blob: &Blob, error: &FetchError) -> CliError {
     let exit = match error {
         FetchError::Starved { .. } => Exit::Retry,
-        FetchError::Disk(_) | FetchError::Task(_) => Exit::No,
+        FetchError::Disk(_) | FetchError::Stopped | FetchError::Task(_) => Exit::No,
     };
     let hint = match error {
         FetchError::Starved { .. } => "run again later: what arrived is kept",
-        FetchError::Disk(_) | FetchError::Task(_) => "make room or check the disk, then run again",
+        FetchError::Disk(_) | FetchError::Stopped | FetchError::Task(_) => {
+            "make room or check the disk, then run again"
+        }
     };
     CliError::from_error(exit, format_args!("blob {}", blob.name()), error).hint(hint)
 }

@@ -8,10 +8,11 @@ use cli::{CliError, Exit, durable};
 use protocol::exchange::tree::Blob;
 use serde::{Deserialize, Serialize};
 
-use crate::boot::DISK_FIX;
-
 /// Bytes of the file.
 const STATE_BYTES_MAX: u64 = 256 * 1024;
+/// What to do without a readable state.
+pub(crate) const LOST_FIX: &str = "restore the file: without it the anti-rollback counters are lost; a \
+    new data-directory and streembit-agent init start the device over";
 /// Failed releases that are remembered; the oldest are forgotten.
 const FAILED_MAX: usize = 64;
 
@@ -97,20 +98,21 @@ impl StateFile {
         }
     }
 
-    /// Reads the state; a device without one has none yet.
+    /// Whether `init` has made it.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Reads the state.
     ///
     /// # Errors
-    /// [`CliError`] if it can't be read: a damaged file must not lower the counters (threats S85).
+    /// [`CliError`] if it can't be read: a lost or damaged file must not lower the counters (threats
+    /// S85).
     pub fn load(&self) -> Result<State, CliError> {
-        let bytes = durable::read_if_there(&self.path, STATE_BYTES_MAX);
-        match bytes.context(Exit::No, "agent state")? {
-            None => Ok(State::default()),
-            Some(bytes) => serde_json::from_slice(&bytes)
-                .context(Exit::No, self.path.display())
-                .map_err(|error| {
-                    error.hint("restore the file; without it the anti-rollback counters are lost")
-                }),
-        }
+        let bytes = durable::read(&self.path, STATE_BYTES_MAX).context(Exit::No, "agent state");
+        bytes
+            .and_then(|bytes| serde_json::from_slice(&bytes).context(Exit::No, self.path.display()))
+            .map_err(|error| error.hint(LOST_FIX))
     }
 
     /// Replaces the state, durably.
@@ -121,7 +123,7 @@ impl StateFile {
         let bytes = serde_json::to_vec_pretty(state).context(Exit::No, "agent state")?;
         durable::replace(&self.path, &bytes, durable::Access::World)
             .context(Exit::No, "agent state")
-            .map_err(|error| error.hint(DISK_FIX))
+            .map_err(|error| error.hint(durable::DISK_FIX))
     }
 }
 

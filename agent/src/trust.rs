@@ -32,6 +32,11 @@ impl TrustStore {
         read_pin(&self.pin_path()).map_err(|error| error.hint("streembit-agent init --pin FILE"))
     }
 
+    /// Whether there is a pin, readable or not.
+    pub fn is_pinned(&self) -> bool {
+        self.pin_path().exists()
+    }
+
     fn pin_path(&self) -> PathBuf {
         self.folder.join("device.pin")
     }
@@ -84,14 +89,29 @@ impl TrustStore {
         }
     }
 
-    /// Keeps a validly signed file that contradicts a trusted one, as evidence.
+    /// Keeps a validly signed file that contradicts the trusted one of its version, and that one, as
+    /// `evidence/NAME.offered` and `evidence/NAME.trusted`. The first contradiction of a name stays: a
+    /// source that offers more of them fills no disk.
     ///
     /// # Errors
     /// [`PathError`].
-    pub fn keep_evidence(&self, name: &str, bytes: &[u8]) -> Result<(), PathError> {
+    pub fn keep_evidence(&self, name: &str, offered: &[u8]) -> Result<(), PathError> {
         let folder = self.folder.join("evidence");
         durable::create_folder(&folder)?;
-        durable::replace(&folder.join(name), bytes, Access::World)
+        let kept = |end: &str| folder.join(format!("{name}.{end}"));
+        if kept("offered").exists() {
+            return Ok(());
+        }
+        // Consistent names carry a version that stored names don't.
+        let stored = name.split_once('.').filter(|(version, _)| {
+            !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let stored = self.folder.join(stored.map_or(name, |(_, rest)| rest));
+        let limit = limits::TARGETS_BYTES_MAX;
+        if let Some(trusted) = durable::read_if_there(&stored, limit)? {
+            durable::replace(&kept("trusted"), &trusted, Access::World)?;
+        }
+        durable::replace(&kept("offered"), offered, Access::World)
     }
 }
 

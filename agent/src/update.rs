@@ -3,6 +3,7 @@
 //! Every step is in the journal before it is taken, and each step leaves a state from which the next
 //! run finishes: the slot being written can't start, what was fetched is found again by its hashes.
 
+mod stream;
 mod ways;
 
 use std::time::Instant;
@@ -103,6 +104,7 @@ pub async fn look(device: &mut Device, sources: &Sources) -> Result<Found, CliEr
     }
     let wanted = wanted_blobs(&state, &decision, checked.catalog);
     device.keep_only(&wanted).context(Exit::No, "data folder")?;
+    sources.blobs().retain(&wanted);
     Ok(Found {
         checked,
         decision,

@@ -4,6 +4,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What to do if a file can't be written.
+pub const DISK_FIX: &str = "make room or check the disk, then run again";
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +192,12 @@ pub fn create_folder(path: &Path) -> Result<(), PathError> {
         .map_err(|error| PathError::new(path, error))
 }
 
+/// How long a lock is waited for. A process that a holder starts shares the lock until it runs its
+/// program, so a lock that was freed may look held for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks at a lock.
+const LOCK_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Holds a folder for one process; freed when dropped or when the process ends, however.
 #[derive(Debug)]
 pub struct Lock {
@@ -206,10 +217,14 @@ impl Lock {
             .truncate(false)
             .open(&path);
         let file = open.map_err(|error| PathError::new(&path, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(PathError::new(&path, error)),
+        let patience = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self { _file: file })),
+                Err(TryLockError::WouldBlock) if Instant::now() >= patience => return Ok(None),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_INTERVAL),
+                Err(TryLockError::Error(error)) => return Err(PathError::new(&path, error)),
+            }
         }
     }
 }

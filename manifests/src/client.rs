@@ -111,7 +111,7 @@ pub enum Reason {
     #[error("differs from the trusted file of the same version {0} (equivocation)")]
     Equivocation(u64),
     /// Expired.
-    #[error("expired at {expires}, it is {now} (stale or frozen source, or wrong clock)")]
+    #[error("expired at {expires}, today is {} (stale or frozen source, or wrong clock)", now.to_string().get(..10).unwrap_or_default())]
     Expired {
         /// When it expired.
         expires: UtcTime,

@@ -42,5 +42,5 @@ pub const HARDWARE_MAX: usize = 64;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Bytes of a display version.
 pub const VERSION_BYTES_MAX: usize = 64;
-/// Bytes of an image or delta: 1 TiB, far above any slot, far below overflow.
-pub const IMAGE_BYTES_MAX: u64 = 1 << 40;
+/// Bytes of an image or delta: 16 GiB, what the block exchange and deltas carry.
+pub const IMAGE_BYTES_MAX: u64 = 1 << 34;

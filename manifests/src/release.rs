@@ -39,7 +39,7 @@ impl Content {
             .map_err(|_| wrong(hash, "64 lower-case hex digits"))?;
         let bytes = json.integer(size, 1)?;
         if bytes > IMAGE_BYTES_MAX {
-            return Err(wrong(size, "at most 1 TiB"));
+            return Err(wrong(size, "at most 16 GiB"));
         }
         Ok(Self {
             blake3,

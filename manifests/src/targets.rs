@@ -150,7 +150,7 @@ impl Metadata for Targets {
 fn parse_target(json: &Json) -> Result<Target, ParseError> {
     let length = json.integer("length", 1)?;
     if length > IMAGE_BYTES_MAX {
-        return Err(wrong("length", "at most 1 TiB").into());
+        return Err(wrong("length", "at most 16 GiB").into());
     }
     let sha256 = sha256_of(json.require("hashes")?)?;
     let release = match json.member("custom") {

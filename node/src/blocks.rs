@@ -2,6 +2,7 @@
 //!
 //! The decisions are those of `protocol::exchange`; here are its files and streams.
 
+pub mod arrivals;
 pub mod fetch;
 pub mod frames;
 pub mod link;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keys::{AccountName, Algorithm, SigningKey};
 
-use node::blocks::fetch::{FetchError, FetchReport, fetch};
+use node::blocks::fetch::{Destination, FetchError, FetchReport, fetch};
 use node::blocks::partial::Partial;
 use node::blocks::store::Held;
 use node::config::NodeConfig;
@@ -181,7 +181,12 @@ impl TestNode {
         let (sender, links) = mpsc::channel(16);
         let finding = tokio::spawn(find_links(self.handle.clone(), data.blob(), sender));
         let partial = self.partial(data);
-        let fetching = fetch(&partial, &self.handle.blobs, links, patience, progress);
+        let to = Destination {
+            partial: &partial,
+            blobs: &self.handle.blobs,
+            gate: async || Ok(()),
+        };
+        let fetching = fetch(to, links, patience, progress);
         let fetched = tokio::time::timeout(DEADLINE, fetching).await;
         finding.abort();
         fetched.expect("a fetch ends in time")

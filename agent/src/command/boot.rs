@@ -28,7 +28,9 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
         Ok(state) => (state, true),
         Err(error) => {
             output.error("streembit-agent boot", &error);
-            (best_guess(&config), false)
+            let known = StateFile::new(&config.data_directory).load();
+            let guess = BootState::guess(&config.slots, &known.unwrap_or_default());
+            (guess, false)
         }
     };
     let before = state.clone();
@@ -52,22 +54,4 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
         "tries_left": tries });
     output.result(&value, device)?;
     Ok(Exit::Done)
-}
-
-/// Without a boot state: a slot whose image has proved itself, as far as the agent's state says.
-fn best_guess(config: &Config) -> BootState {
-    let mut boot = BootState::factory(&config.slots);
-    let Ok(state) = StateFile::new(&config.data_directory).load() else {
-        return boot;
-    };
-    let on_trial = state.pending.as_ref().map(|pending| &pending.bootname);
-    let proved = state
-        .slots
-        .iter()
-        .filter(|(name, _)| Some(*name) != on_trial);
-    if let Some((name, _)) = proved.max_by_key(|(_, image)| image.release) {
-        boot.mark_good(name);
-        boot.primary.clone_from(name);
-    }
-    boot
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use cli::durable;
 use cli::exit::Context as _;
 use cli::keyfile::{self, NewKey};
 use cli::{CliError, Exit, Output};
@@ -10,7 +9,8 @@ use keys::Algorithm;
 
 use super::KEY_FILE;
 use crate::config::Config;
-use crate::trust::{TrustStore, read_pin};
+use crate::device::Device;
+use crate::trust::read_pin;
 
 /// Options of init
 #[derive(Clone, Debug, clap::Args)]
@@ -31,8 +31,7 @@ pub fn run(args: &Args, config: &Path, output: Output) -> Result<Exit, CliError>
     })?;
     let pin = read_pin(path)?;
     let data = config.data_directory.as_path();
-    durable::create_folder(data).context(Exit::No, "data folder")?;
-    TrustStore::new(data).store_pin(&pin)?;
+    Device::create(&config, &pin)?;
     let key = data.join(KEY_FILE);
     if !key.exists() {
         keyfile::create(&key, Algorithm::P256, "device", NewKey::Unprotected)?;

@@ -1,7 +1,7 @@
 //! Raw slots: block devices and files, streamed with constant memory.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write as _};
 use std::path::Path;
 
 use cli::durable::{self, PathError};
@@ -61,30 +61,40 @@ fn check_device(path: &Path, file: &mut File, size: u64) -> Result<(), InstallEr
     Ok(())
 }
 
-/// Applies a delta file to the image in `base` and writes the result to the slot at `target`. Every
-/// segment is verified before it is written.
+/// Opens a delta from `reader`: header and table must be what the signed metadata says. Nothing is
+/// written.
 ///
 /// # Errors
-/// [`InstallError`]; the slot is half-written then.
-pub fn apply_delta(
-    base: &Path,
-    (delta_path, delta): (&Path, &DeltaRef),
-    (target, image): (&Path, &Blob),
-    report: Report<'_>,
-) -> Result<(), InstallError> {
-    let open = |path: &Path| File::open(path).map_err(|error| PathError::new(path, error));
-    let mut base_file = open(base)?;
+/// [`InstallError::Delta`].
+pub fn open_delta<R: Read + Seek>(
+    reader: R,
+    delta: &DeltaRef,
+    image: &Blob,
+) -> Result<Delta<R>, InstallError> {
     let expected = Expected {
         base: *delta.base.blake3.as_bytes(),
         base_size: delta.base.size,
         target: image.root,
         target_size: image.size,
     };
-    // Header and table are checked before the slot is touched.
-    let mut container = Delta::open(open(delta_path)?, delta.blob.size, &expected)?;
+    Ok(Delta::open(reader, delta.blob.size, &expected)?)
+}
+
+/// Applies an opened delta to the image in `base` and writes the result to the slot at `target`. Every
+/// segment is verified before it is written.
+///
+/// # Errors
+/// [`InstallError`]; the slot is half-written then.
+pub fn apply_delta<R: Read + Seek>(
+    delta: &mut Delta<R>,
+    base: &Path,
+    (target, image): (&Path, &Blob),
+    report: Report<'_>,
+) -> Result<(), InstallError> {
+    let mut base_file = File::open(base).map_err(|error| PathError::new(base, error))?;
     let slot = open_slot(target, image.size)?;
     let mut writer = BufWriter::with_capacity(BUFFER_BYTES, slot);
-    delta::apply(&mut container, &mut base_file, &mut writer, report)?;
+    delta::apply(delta, &mut base_file, &mut writer, report)?;
     finish(writer, target)
 }
 

@@ -8,6 +8,7 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::catalog::Catalog;
 use manifests::client::{Client, ClientError, Effect, Reason, Repository, Request};
+use manifests::envelope::Metadata as _;
 use manifests::instant::UtcTime;
 use manifests::limits::CATALOG_BYTES_MAX;
 use node::NodeHandle;
@@ -18,7 +19,6 @@ use protocol::dht::release_head::ReleaseHead;
 
 use super::Sources;
 use super::mirror::Mirror;
-use crate::boot::DISK_FIX;
 use crate::device::Device;
 
 /// How long a node that knows nobody waits for its first peer.
@@ -41,39 +41,72 @@ pub struct Checked {
     pub catalog: Option<protocol::exchange::tree::Blob>,
 }
 
+impl Checked {
+    fn version(&self) -> Option<u64> {
+        Some(self.repository.timestamp.header().version)
+    }
+}
+
 /// Gets and verifies the newest metadata. Sources are tried in order; one that lies, is stale or is
 /// silent is passed over, and if none is left the first refusal is reported, else that nobody
 /// answered.
 ///
 /// # Errors
 /// [`CliError`] naming source, file and rule. Trusted files stay as the verifier left them.
-pub async fn check(device: &Device, sources: &Sources) -> Result<Checked, CliError> {
+pub async fn check(device: &mut Device, sources: &Sources) -> Result<Checked, CliError> {
+    let before = device.state()?.newest_seen.map(|(version, _)| version);
     let mut refused: Option<CliError> = None;
-    let mut note = |error: CliError| {
-        tracing::warn!(%error, "source passed over");
-        let weight = |error: &CliError| u8::from(error.exit != Exit::Undecided);
-        if refused
-            .as_ref()
-            .is_none_or(|first| weight(first) < weight(&error))
-        {
-            refused = Some(error);
-        }
-    };
+    let mut known: Option<Checked> = None;
     match from_peers(device, sources).await {
-        Ok(Some(checked)) => return Ok(checked),
-        Ok(None) => {}
-        Err(error) => note(error),
+        Ok(Some(checked)) if before < checked.version() => return Ok(checked),
+        Ok(checked) => known = checked,
+        Err(error) => pass_over(device, &mut refused, error)?,
     }
+    // Peers that bring nothing new may be a crowd that repeats old files (threats M18, H62): a mirror
+    // is asked as well.
     for mirror in &sources.mirrors {
         match from_mirror(device, mirror).await {
-            Ok(checked) => return Ok(checked),
-            Err(error) => note(error),
+            Ok(checked)
+                if known
+                    .as_ref()
+                    .is_none_or(|it| it.version() < checked.version()) =>
+            {
+                return Ok(checked);
+            }
+            Ok(_) => break,
+            Err(error) => pass_over(device, &mut refused, error)?,
         }
     }
-    Err(refused.unwrap_or_else(|| {
-        CliError::new(Exit::Undecided, "no source of updates is configured")
-            .hint("set streaming.peers or streaming.mirrors")
-    }))
+    known.ok_or_else(|| {
+        refused.unwrap_or_else(|| {
+            CliError::new(Exit::Undecided, "no source of updates is configured")
+                .hint("set streaming.peers or streaming.mirrors")
+        })
+    })
+}
+
+/// Remembers the first real refusal. What an auditor should see goes into the journal, whatever the
+/// next source brings.
+fn pass_over(
+    device: &mut Device,
+    refused: &mut Option<CliError>,
+    error: CliError,
+) -> Result<(), CliError> {
+    tracing::warn!(%error, "source passed over");
+    if matches!(
+        error.exit,
+        Exit::Stale | Exit::Rollback | Exit::Equivocation
+    ) {
+        device.record_refusal("source-refused", &error.to_string(), error.exit)?;
+    }
+    let undecided = |error: &CliError| error.exit == Exit::Undecided;
+    if refused
+        .as_ref()
+        .is_none_or(|first| undecided(first) && !undecided(&error))
+    {
+        *refused = Some(error);
+    }
+    Ok(())
 }
 
 async fn from_peers(device: &Device, sources: &Sources) -> Result<Option<Checked>, CliError> {
@@ -144,7 +177,7 @@ async fn fetch_catalog(
     let path = device.blob_path(&blob);
     let partial =
         Partial::open(blob, &path, &device.tree_path(&blob)).context(Exit::No, "catalog")?;
-    sources.fetch(&partial, |_| {}).await?;
+    sources.fetch(&partial, async || Ok(()), |_| {}).await?;
     let bytes = cli::durable::read(&path, CATALOG_BYTES_MAX).context(Exit::No, "catalog")?;
     Catalog::parse(&bytes).context(Exit::No, "catalog")
 }
@@ -192,7 +225,7 @@ fn step(
     let stored: Result<(), PathError> = effects.iter().try_for_each(apply);
     stored
         .context(Exit::No, "trusted files")
-        .map_err(|error| error.hint(DISK_FIX))
+        .map_err(|error| error.hint(cli::durable::DISK_FIX))
 }
 
 /// Gives a refusal its exit code and the fix.

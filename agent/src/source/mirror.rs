@@ -13,6 +13,7 @@ use protocol::exchange::tree::Blob;
 use protocol::exchange::wire::{Frame, Refusal};
 use protocol::limits::TREE_NODES_MAX;
 use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -44,7 +45,7 @@ impl Mirror {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
+            .redirect(Policy::custom(follow))
             .build()
             .context(Exit::No, format_args!("mirror {url}"))?;
         Ok(Self {
@@ -101,12 +102,12 @@ impl Mirror {
     }
 
     /// Offers itself as a holder of `blob`, in the words of the block exchange.
-    pub async fn offer(self, blob: Blob, links: mpsc::Sender<Link>) {
+    pub async fn offer(self, blob: Blob, role: PeerRole, links: mpsc::Sender<Link>) {
         let (outgoing, mut asked) = mpsc::channel(FRAMES_WAITING_MAX);
         let (answers, incoming) = mpsc::channel(1);
         let link = Link {
             name: self.url.clone(),
-            role: PeerRole::Origin,
+            role,
             outgoing,
             incoming,
         };
@@ -184,6 +185,18 @@ impl Mirror {
         }
         body(answer, length).await
     }
+}
+
+/// A redirect may lead elsewhere, but not out of TLS.
+fn follow(attempt: Attempt<'_>) -> Action {
+    let was_secure = attempt.previous().iter().any(|url| url.scheme() == "https");
+    if was_secure && attempt.url().scheme() != "https" {
+        return attempt.error("redirected from https to http");
+    }
+    if attempt.previous().len() > REDIRECTS_MAX {
+        return attempt.error("too many redirects");
+    }
+    attempt.follow()
 }
 
 fn part_of_tree(tree: &[u8], first: u32, count: u32) -> Frame {

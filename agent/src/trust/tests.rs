@@ -190,13 +190,25 @@ fn disk_that_refuses_keeps_the_old_trusted_file_s82() {
 }
 
 #[test]
-fn evidence_is_kept_beside_the_trusted_files() {
+fn both_files_of_one_version_are_kept_as_evidence_m12() {
     let device = Device::pinned();
+    let kept = |name: &str| fs::read(device.file("evidence").join(name)).unwrap();
+    let trusted = Effect::Store("snapshot.json".to_owned(), b"ours".to_vec());
+    device.store.apply(&trusted).unwrap();
+    for offered in [&b"other"[..], b"a third"] {
+        device
+            .store
+            .keep_evidence("3.snapshot.json", offered)
+            .unwrap();
+        assert_eq!(kept("3.snapshot.json.offered"), b"other");
+        assert_eq!(kept("3.snapshot.json.trusted"), b"ours");
+    }
     device
         .store
-        .keep_evidence("3.snapshot.json", b"other")
+        .keep_evidence("timestamp.json", b"first")
         .unwrap();
-    let kept = device.file("evidence").join("3.snapshot.json");
-    assert_eq!(fs::read(kept).unwrap(), b"other");
-    assert_eq!(device.store.load(&pin()).unwrap().snapshot, None);
+    assert_eq!(kept("timestamp.json.offered"), b"first");
+    let stored = device.store.load(&pin()).unwrap();
+    assert_eq!(stored.snapshot.unwrap(), b"ours");
+    assert_eq!(stored.timestamp, None);
 }

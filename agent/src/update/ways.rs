@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use cli::exit::Context as _;
 use cli::progress::Progress;
 use cli::{CliError, Exit};
-use manifests::release::{Content, DeltaRef};
+use manifests::release::Content;
 use node::blocks::fetch::FetchReport;
 use node::blocks::partial::Partial;
 use protocol::dht::key::DhtKey;
 use protocol::exchange::tree::Blob;
 use serde_json::json;
 
-use super::{Work, blob_of, blocking};
+use super::{Work, blob_of, blocking, stream};
 use crate::device::Device;
 use crate::install::{self, InstallError};
 use crate::plan::{self, Way};
@@ -31,28 +31,26 @@ pub(super) async fn install_release(
     let image = blob_of(&work.release.image);
     device.record("planning", work.describe())?;
     let base = base_content(device, work).await?;
+    let mut keep: Vec<Blob> = [Some(image), catalog, base.as_ref().map(blob_of)]
+        .into_iter()
+        .flatten()
+        .collect();
+    keep.extend(work.release.deltas.iter().map(|delta| blob_of(&delta.blob)));
+    device.keep_only(&keep).context(Exit::No, "data folder")?;
     let mut used = FetchReport::default();
     let mut failed = None;
     for way in plan::ways(work.release, base.as_ref()) {
-        let blob = match &way {
-            Way::Delta(delta) => blob_of(&delta.blob),
-            Way::Whole(_) => image,
-        };
-        let keep: Vec<Blob> = [Some(blob), catalog, base.as_ref().map(blob_of), Some(image)]
-            .into_iter()
-            .flatten()
-            .collect();
-        device.keep_only(&keep).context(Exit::No, "data folder")?;
         match take_way(device, sources, work, &way, &mut used).await {
             Ok(name) => return Ok((name, used)),
-            // A delta that does not fit costs bandwidth, not the update (threats D30).
-            Err(Failure::Way(error)) if matches!(way, Way::Delta(_)) => {
+            // A delta that does not fit or that nobody serves costs bandwidth, not the update (threats
+            // D30).
+            Err(failure) if failure.leaves_other_ways() && matches!(way, Way::Delta(_)) => {
+                let error = failure.explain(work);
                 let data = json!({ "why": error.to_string(), "slot": work.target.name });
                 device.record("delta-failed", data)?;
-                failed = Some(explain(work, &error));
+                failed = Some(error);
             }
-            Err(Failure::Way(error)) => return Err(explain(work, &error)),
-            Err(Failure::Other(error)) => return Err(error),
+            Err(failure) => return Err(failure.explain(work)),
         }
     }
     Err(failed.unwrap_or_else(|| CliError::new(Exit::No, "no way to the image")))
@@ -60,7 +58,11 @@ pub(super) async fn install_release(
 
 /// Before the first byte of a slot changes: it can't start, whatever happens, until `switch`. Not
 /// earlier, so that a source that lies costs no slot.
-fn take_slot(device: &mut Device, sources: &Sources, work: &Work<'_>) -> Result<(), CliError> {
+pub(super) fn take_slot(
+    device: &mut Device,
+    sources: &Sources,
+    work: &Work<'_>,
+) -> Result<(), CliError> {
     device.record("installing", work.describe())?;
     let mut boot = device.boot()?;
     boot.forbid(&work.target.bootname);
@@ -73,11 +75,37 @@ fn take_slot(device: &mut Device, sources: &Sources, work: &Work<'_>) -> Result<
     device.save_state(&state)
 }
 
-enum Failure {
+pub(super) enum Failure {
     /// This way failed; another may do.
     Way(InstallError),
+    /// Nobody delivers what this way needs.
+    Starved(CliError),
     /// The update can't go on now.
     Other(CliError),
+}
+
+impl Failure {
+    pub(super) fn of_fetch(error: CliError) -> Self {
+        match error.exit {
+            Exit::Retry => Self::Starved(error),
+            _ => Self::Other(error),
+        }
+    }
+
+    const fn leaves_other_ways(&self) -> bool {
+        matches!(self, Self::Way(_) | Self::Starved(_))
+    }
+
+    fn explain(self, work: &Work<'_>) -> CliError {
+        match self {
+            Self::Way(error) => {
+                let context = format!("slot {} was not written", work.target.name);
+                CliError::from_error(Exit::No, context, &error)
+                    .hint("the running system is untouched; run again to finish")
+            }
+            Self::Starved(error) | Self::Other(error) => error,
+        }
+    }
 }
 
 impl From<CliError> for Failure {
@@ -86,14 +114,8 @@ impl From<CliError> for Failure {
     }
 }
 
-fn explain(work: &Work<'_>, error: &InstallError) -> CliError {
-    let context = format!("slot {} was not written", work.target.name);
-    CliError::from_error(Exit::No, context, error)
-        .hint("the running system is untouched; run again to finish")
-}
-
 /// Where the bytes of the running image are: the slot, or for directories the kept archive.
-fn image_path(device: &Device, slot: &Slot, image: &Blob) -> PathBuf {
+pub(super) fn image_path(device: &Device, slot: &Slot, image: &Blob) -> PathBuf {
     match slot.kind {
         SlotKind::Raw => slot.device.clone(),
         SlotKind::Dir => device.blob_path(image),
@@ -127,22 +149,17 @@ async fn take_way(
     used: &mut FetchReport,
 ) -> Result<&'static str, Failure> {
     let image = blob_of(&work.release.image);
+    if work.target.kind == SlotKind::Raw {
+        // A slot that is too small keeps what it holds.
+        install::check_room(&work.target.device, image.size).map_err(Failure::Way)?;
+    }
     let name = match way {
         Way::Delta(delta) => {
-            fetch_blob(device, sources, work, blob_of(&delta.blob), used).await?;
-            if work.target.kind == SlotKind::Raw {
-                install::check_room(&work.target.device, image.size).map_err(Failure::Way)?;
-                take_slot(device, sources, work)?;
-            }
-            write_by_delta(device, work, delta).await?;
+            let report = stream::install_delta(device, sources, work, delta).await?;
+            source::add(used, report);
             "delta"
         }
         Way::Whole(_) => {
-            if work.target.kind == SlotKind::Raw {
-                // A slot that is too small keeps what it holds.
-                install::check_room(&work.target.device, image.size).map_err(Failure::Way)?;
-                take_slot(device, sources, work)?;
-            }
             fetch_image(device, sources, work, used).await?;
             "whole"
         }
@@ -160,21 +177,9 @@ async fn take_way(
     Ok(name)
 }
 
-fn go_on(progress: &Progress, done: u64) -> ControlFlow<()> {
+pub(super) fn go_on(progress: &Progress, done: u64) -> ControlFlow<()> {
     progress.set(done);
     ControlFlow::Continue(())
-}
-
-/// Fetches a blob into the data folder.
-async fn fetch_blob(
-    device: &mut Device,
-    sources: &Sources,
-    work: &Work<'_>,
-    blob: Blob,
-    used: &mut FetchReport,
-) -> Result<(), CliError> {
-    let path = device.blob_path(&blob);
-    fetch_to(device, sources, work, (blob, &path), used).await
 }
 
 /// Fetches the whole image: into a raw slot directly, so that it is never held twice; an archive into
@@ -187,29 +192,35 @@ async fn fetch_image(
 ) -> Result<(), Failure> {
     let image = blob_of(&work.release.image);
     let path = image_path(device, work.target, &image);
-    fetch_to(device, sources, work, (image, &path), used).await?;
+    let partial = open_partial(device, image, &path)?;
+    let progress = Progress::start(work.output, "fetch", image.size);
+    let gate = async || match work.target.kind {
+        SlotKind::Raw => take_slot(device, sources, work),
+        SlotKind::Dir => Ok(()),
+    };
+    let fetched = sources.fetch(&partial, gate, |done| progress.set(done));
+    let fetched = fetched.await;
+    progress.finish();
+    source::add(used, fetched.map_err(Failure::of_fetch)?);
+    announce(sources, &image).await?;
     read_back(device, &path, image).await
 }
 
-async fn fetch_to(
+/// Opens where the bytes of a blob go.
+pub(super) fn open_partial(
     device: &mut Device,
-    sources: &Sources,
-    work: &Work<'_>,
-    (blob, path): (Blob, &Path),
-    used: &mut FetchReport,
-) -> Result<(), CliError> {
+    blob: Blob,
+    path: &Path,
+) -> Result<Partial, CliError> {
     let data = json!({ "blake3": blob.name(), "bytes": blob.size });
     device.record("fetching", data)?;
-    let partial = Partial::open(blob, path, &device.tree_path(&blob)).context(Exit::No, "blob")?;
-    let progress = Progress::start(work.output, "fetch", blob.size);
-    let report = sources.fetch(&partial, |done| progress.set(done)).await?;
-    progress.finish();
-    source::add(used, report);
-    announce(sources, &blob).await
+    Partial::open(blob, path, &device.tree_path(&blob))
+        .context(Exit::No, "data folder")
+        .map_err(|error| error.hint(cli::durable::DISK_FIX))
 }
 
 /// Tells the network that this device can serve a blob.
-async fn announce(sources: &Sources, blob: &Blob) -> Result<(), CliError> {
+pub(super) async fn announce(sources: &Sources, blob: &Blob) -> Result<(), CliError> {
     match &sources.node {
         Some(node) => node
             .provide(DhtKey::blob(&blob.root))
@@ -219,23 +230,8 @@ async fn announce(sources: &Sources, blob: &Blob) -> Result<(), CliError> {
     }
 }
 
-async fn write_by_delta(device: &Device, work: &Work<'_>, delta: &DeltaRef) -> Result<(), Failure> {
-    let image = blob_of(&work.release.image);
-    let base = image_path(device, &device.running_slot()?, &blob_of(&delta.base));
-    let target = image_path(device, work.target, &image);
-    let (delta_path, delta) = (device.blob_path(&blob_of(&delta.blob)), delta.clone());
-    let progress = Progress::start(work.output, "apply", image.size);
-    let path = target.clone();
-    let applied = blocking(move || {
-        let mut report = |done| go_on(&progress, done);
-        install::apply_delta(&base, (&delta_path, &delta), (&path, &image), &mut report)
-    });
-    applied.await?.map_err(Failure::Way)?;
-    read_back(device, &target, image).await
-}
-
 /// Reads the image back from where it was written, and keeps its chunk level for serving it.
-async fn read_back(device: &Device, path: &Path, image: Blob) -> Result<(), Failure> {
+pub(super) async fn read_back(device: &Device, path: &Path, image: Blob) -> Result<(), Failure> {
     let path = path.to_owned();
     let tree = blocking(move || install::read_back(&path, &image))
         .await?

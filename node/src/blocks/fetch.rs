@@ -48,6 +48,9 @@ pub enum FetchError {
         /// Chunks of the blob.
         total: u32,
     },
+    /// The caller refused the first write.
+    #[error("stopped before the first byte was written")]
+    Stopped,
     /// A task died.
     #[error("internal: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -58,8 +61,21 @@ enum Event {
     Left(PeerId),
 }
 
-struct Fetch<'a> {
+/// Where a blob goes.
+#[derive(Debug)]
+pub struct Destination<'a, G> {
+    /// Its bytes.
+    pub partial: &'a Partial,
+    /// From where the chunks are served to others as they arrive.
+    pub blobs: &'a BlobStore,
+    /// Asked once, when the first verified chunk is there and before it is written, so that a holder
+    /// that lies costs nothing of what is there.
+    pub gate: G,
+}
+
+struct Fetch<'a, G> {
     partial: &'a Partial,
+    gate: Option<G>,
     blobs: &'a BlobStore,
     machine: Download,
     names: BTreeMap<PeerId, String>,
@@ -71,19 +87,30 @@ struct Fetch<'a> {
     delivered: Instant,
 }
 
+/// Answers the question whether a fetch may write: [`Stopped`] ends it.
+pub type May = Result<(), Stopped>;
+
+/// The caller does not want the bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopped;
+
 /// Fetches a blob from the holders that come in over `links`; `progress` is told the bytes that are
 /// there. The chunks are served to others as they arrive. Dropping the future stops it; what was
 /// written stays.
 ///
 /// # Errors
 /// [`FetchError`].
-pub async fn fetch(
-    partial: &Partial,
-    blobs: &BlobStore,
+pub async fn fetch<G: AsyncFnOnce() -> May>(
+    to: Destination<'_, G>,
     mut links: mpsc::Receiver<Link>,
     patience: Duration,
     mut progress: impl FnMut(u64),
 ) -> Result<FetchReport, FetchError> {
+    let Destination {
+        partial,
+        blobs,
+        gate,
+    } = to;
     let blob = partial.blob();
     let (tree, map) = resume(partial).await?;
     if let (Some(tree), Some(map)) = (&tree, &map) {
@@ -93,6 +120,7 @@ pub async fn fetch(
     let now = Instant::now();
     let mut fetch = Fetch {
         partial,
+        gate: Some(gate),
         blobs,
         machine: Download::new(blob, tree, map, now),
         names: BTreeMap::new(),
@@ -112,6 +140,7 @@ pub async fn fetch(
         fetch.carry_out().await?;
         progress(bytes_held(&blob, fetch.machine.have()));
         if fetch.complete {
+            fetch.pass_gate().await?;
             let partial = partial.clone();
             spawn_blocking(move || partial.sync()).await??;
             return Ok(fetch.report);
@@ -136,7 +165,7 @@ pub async fn fetch(
     }
 }
 
-impl Fetch<'_> {
+impl<G: AsyncFnOnce() -> May> Fetch<'_, G> {
     fn join(
         &mut self,
         id: PeerId,
@@ -228,7 +257,17 @@ impl Fetch<'_> {
         Ok(())
     }
 
+    async fn pass_gate(&mut self) -> Result<(), FetchError> {
+        if let Some(gate) = self.gate.take() {
+            gate().await.map_err(|Stopped| FetchError::Stopped)?;
+            let partial = self.partial.clone();
+            spawn_blocking(move || partial.make_room()).await??;
+        }
+        Ok(())
+    }
+
     async fn write(&mut self, chunk: u32, bytes: Vec<u8>, from: PeerId) -> Result<(), FetchError> {
+        self.pass_gate().await?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let partial = self.partial.clone();
         spawn_blocking(move || partial.write(chunk, &bytes)).await??;

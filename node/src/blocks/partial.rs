@@ -14,6 +14,8 @@ use cli::durable::{self, Access, PathError};
 use protocol::exchange::chunk_map::ChunkMap;
 use protocol::exchange::tree::{Blob, ChunkTree};
 
+use super::arrivals::{Arrivals, ArrivingBlob};
+
 /// Bytes of a stored chunk level: 32 per chunk of a 16 GiB blob.
 const TREE_BYTES_MAX: u64 = 2 << 20;
 
@@ -24,31 +26,18 @@ pub struct Partial {
     path: PathBuf,
     tree_path: PathBuf,
     file: Arc<File>,
+    arrivals: Arc<Arrivals>,
 }
 
 impl Partial {
-    /// Opens or creates the file at `path`; a device must exist and be large enough. `tree_path` is
-    /// where the chunk level is kept.
+    /// Opens or creates the file at `path`; a device must exist and be large enough. What is there
+    /// stays until the first write. `tree_path` is where the chunk level is kept.
     ///
     /// # Errors
-    /// [`PathError`]; a disk without room for the blob is refused here, before anything is fetched.
+    /// [`PathError`].
     pub fn open(blob: Blob, path: &Path, tree_path: &Path) -> Result<Self, PathError> {
-        let open = || {
-            let file = durable::open_in_place(path)?;
-            let metadata = file.metadata()?;
-            if metadata.is_file() && metadata.len() != blob.size {
-                file.set_len(blob.size)?;
-            }
-            Ok(file)
-        };
-        let file = open().map_err(|error| PathError::new(path, error))?;
-        let (path, tree_path) = (path.to_owned(), tree_path.to_owned());
-        Ok(Self {
-            blob,
-            path,
-            tree_path,
-            file: Arc::new(file),
-        })
+        let file = durable::open_in_place(path).map_err(|error| PathError::new(path, error))?;
+        Ok(Self::new(blob, path, tree_path, file))
     }
 
     /// Opens what is there for reading alone, such as the slot that runs: nothing is made, cut or
@@ -58,13 +47,32 @@ impl Partial {
     /// [`PathError`].
     pub fn open_existing(blob: Blob, path: &Path, tree_path: &Path) -> Result<Self, PathError> {
         let file = File::open(path).map_err(|error| PathError::new(path, error))?;
-        let (path, tree_path) = (path.to_owned(), tree_path.to_owned());
-        Ok(Self {
+        Ok(Self::new(blob, path, tree_path, file))
+    }
+
+    fn new(blob: Blob, path: &Path, tree_path: &Path, file: File) -> Self {
+        Self {
             blob,
-            path,
-            tree_path,
+            path: path.to_owned(),
+            tree_path: tree_path.to_owned(),
             file: Arc::new(file),
-        })
+            arrivals: Arc::new(Arrivals::of(&blob)),
+        }
+    }
+
+    /// Reads the blob from its start while it is fetched.
+    pub fn reader(&self) -> ArrivingBlob {
+        ArrivingBlob {
+            blob: self.blob,
+            file: self.file.clone(),
+            arrivals: self.arrivals.clone(),
+            position: 0,
+        }
+    }
+
+    /// Ends all readers that wait for a chunk: no more will come.
+    pub fn give_up(&self) {
+        self.arrivals.give_up();
     }
 
     /// The blob.
@@ -111,13 +119,31 @@ impl Partial {
                 .file
                 .read_exact_at(&mut buffer, self.blob.chunk_start(chunk))
             {
-                Ok(()) if tree.verify(chunk, &buffer) => map.insert(chunk),
+                Ok(()) if tree.verify(chunk, &buffer) => {
+                    map.insert(chunk);
+                    self.arrivals.insert(chunk);
+                }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
                 Err(error) => return Err(PathError::new(&self.path, error)),
                 Ok(()) => {}
             }
         }
         Ok(map)
+    }
+
+    /// Gives a file the blob's length; a device has its own.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn make_room(&self) -> Result<(), PathError> {
+        let resize = || {
+            let metadata = self.file.metadata()?;
+            if metadata.is_file() && metadata.len() != self.blob.size {
+                self.file.set_len(self.blob.size)?;
+            }
+            Ok(())
+        };
+        resize().map_err(|error| PathError::new(&self.path, error))
     }
 
     /// Writes a verified chunk.
@@ -128,7 +154,9 @@ impl Partial {
         let start = self.blob.chunk_start(chunk);
         self.file
             .write_all_at(bytes, start)
-            .map_err(|error| PathError::new(&self.path, error))
+            .map_err(|error| PathError::new(&self.path, error))?;
+        self.arrivals.insert(chunk);
+        Ok(())
     }
 
     /// Makes the bytes durable.

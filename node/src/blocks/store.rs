@@ -56,6 +56,12 @@ impl BlobStore {
         self.lock().remove(&blob.root);
     }
 
+    /// Forgets all blobs but those named.
+    pub fn retain(&self, blobs: &[Blob]) {
+        self.lock()
+            .retain(|_, held| blobs.contains(&held.tree.blob()));
+    }
+
     /// What is held of a blob.
     pub fn find(&self, blob: &Blob) -> Option<Held> {
         self.lock()

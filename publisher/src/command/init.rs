@@ -46,7 +46,7 @@ pub struct Args {
     /// Don't encrypt the key files: for trials, or where the disk is the safe
     #[arg(long)]
     pub no_passcode: bool,
-    /// How long a timestamp lives, such as 7d; a release or refresh is due before it ends
+    /// How long a timestamp lives, such as 7d; a release is due before it ends
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub timestamp_life: String,
 }

@@ -1,6 +1,6 @@
 //! Every threat has an answer: docs/threat-model.md has one row for each id, and each row names
-//! tests that exist or says `open`. Owns the ids; whether a test proves what its row says is for
-//! review.
+//! tests that exist or says `open`; a test that cites an id in its name stands in that row. Owns the
+//! ids; whether a test proves what its row says is for review.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +57,15 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
                 "name an existing test in backticks, or write `open`",
             );
         }
+        let cites = |name: &&&str| cited(name).any(|cited| cited == id);
+        for name in tests.keys().filter(cites) {
+            if !answer.split(['`', ':']).any(|part| part == *name) {
+                find(
+                    format!("{id}: the test `{name}` cites it and is not named"),
+                    "add it to the row",
+                );
+            }
+        }
     }
     for id in unseen {
         let fix = format!("add `| {id} | … | open |`");
@@ -87,6 +96,13 @@ fn id_and_answer(row: &str) -> Option<(&str, &str)> {
     let number = id.strip_prefix(|c: char| c.is_ascii_uppercase())?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then_some((id, answer))
+}
+
+/// The ids at the end of a test's name: `refuses_both_m1_s79` cites M1 and S79.
+fn cited(name: &str) -> impl Iterator<Item = String> + '_ {
+    let ids = ids();
+    let words = name.rsplit('_').map(str::to_ascii_uppercase);
+    words.take_while(move |word| ids.contains(word))
 }
 
 /// Test name → crates that have a test of this name.

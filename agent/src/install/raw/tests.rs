@@ -61,12 +61,20 @@ impl Place {
     }
 
     fn apply(&self) -> Result<(), InstallError> {
-        apply_delta(
-            &self.path("base"),
-            (&self.path("delta"), &self.delta),
-            (&self.path("slot"), &self.blob()),
-            &mut |_| ControlFlow::Continue(()),
-        )
+        let slot = self.path("slot");
+        let mut report = |_| ControlFlow::Continue(());
+        self.apply_to(&self.delta, (&slot, &self.blob()), &mut report)
+    }
+
+    fn apply_to(
+        &self,
+        delta: &DeltaRef,
+        (slot, image): (&Path, &Blob),
+        report: Report<'_>,
+    ) -> Result<(), InstallError> {
+        let reader = File::open(self.path("delta")).unwrap();
+        let mut opened = open_delta(reader, delta, image)?;
+        apply_delta(&mut opened, &self.path("base"), (slot, image), report)
     }
 
     fn copy(&self, size: u64) -> Result<(), InstallError> {
@@ -134,12 +142,9 @@ fn delta_for_another_base_or_image_leaves_the_slot_d30() {
     let place = Place::new();
     fs::write(place.path("slot"), b"what was there").unwrap();
     let refused = |delta: &DeltaRef, image: &Blob, field: &str| {
-        let result = apply_delta(
-            &place.path("base"),
-            (&place.path("delta"), delta),
-            (&place.path("slot"), image),
-            &mut |_| ControlFlow::Continue(()),
-        );
+        let slot = place.path("slot");
+        let mut report = |_| ControlFlow::Continue(());
+        let result = place.apply_to(delta, (&slot, image), &mut report);
         let error = result.unwrap_err();
         assert!(error.to_string().contains(field), "{error}");
         assert_eq!(place.slot(), b"what was there", "{field}");
@@ -256,8 +261,7 @@ fn stopped_write_ends_with_an_error_s79() {
     let stopped = copy(&place.path("image"), &slot, blob.size, &mut stop);
     assert!(matches!(stopped, Err(InstallError::Stopped)));
     assert!(read_back(&slot, &blob).is_err());
-    let delta = (&*place.path("delta"), &place.delta);
-    let stopped = apply_delta(&place.path("base"), delta, (&slot, &blob), &mut stop);
+    let stopped = place.apply_to(&place.delta, (&slot, &blob), &mut stop);
     assert!(matches!(stopped, Err(InstallError::Delta(_))));
     assert!(read_back(&slot, &blob).is_err());
     place.apply().unwrap();
@@ -322,13 +326,8 @@ fn device_smaller_than_the_image_is_refused_before_the_first_byte_d33_s87() {
     too_small(check_room(&device.0, size));
     too_small(check_room(&device.0, (1 << 20) + 1));
     too_small(copy(&place.path("image"), &device.0, size, &mut report));
-    let delta = (&*place.path("delta"), &place.delta);
-    too_small(apply_delta(
-        &place.path("base"),
-        delta,
-        (&device.0, &place.blob()),
-        &mut report,
-    ));
+    let slot = (&*device.0, &place.blob());
+    too_small(place.apply_to(&place.delta, slot, &mut report));
     assert!(fs::read(&device.0).unwrap() == held, "nothing was written");
     check_room(&device.0, 1 << 20).unwrap();
     copy(&place.path("image"), &device.0, 1 << 20, &mut report).unwrap();

@@ -39,8 +39,12 @@ async fn fetched(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("blob");
     let partial = Partial::open(tree().blob(), &path, &folder.path().join("tree")).unwrap();
-    let blobs = BlobStore::default();
-    let fetching = fetch(&partial, &blobs, links, PATIENCE, |_| {});
+    let to = Destination {
+        partial: &partial,
+        blobs: &BlobStore::default(),
+        gate: async || Ok(()),
+    };
+    let fetching = fetch(to, links, PATIENCE, |_| {});
     tokio::join!(fetching, holders).0
 }
 

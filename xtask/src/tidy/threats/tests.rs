@@ -47,6 +47,36 @@ fn accepts_open_rows_and_existing_tests() {
 }
 
 #[test]
+fn rejects_tests_that_their_row_does_not_name() {
+    let with = |test: &str, answer: &str| {
+        let test = format!("#[test] fn {test}() {{}}\n#[test] fn other() {{}}\n");
+        let row = format!("| M1 | one byte | {answer} |\n");
+        let open = ids().into_iter().filter(|id| id != "M1");
+        let rows: String = open.map(|id| format!("| {id} | x | open |\n")).collect();
+        let files = [
+            ("Cargo.toml", "[workspace]\nmembers = [\"a\", \"tests\"]\n"),
+            ("a/src/x/tests.rs", &*test),
+            (DOCUMENT, &*format!("{rows}{row}")),
+        ];
+        let found = check(&fixture(&files)).into_iter();
+        found.map(|finding| finding.message).collect::<Vec<_>>()
+    };
+    for test in ["flips_m1", "flips_m1_x9_m1", "flips_m19", "m1_flips"] {
+        assert_eq!(
+            with(test, &format!("open: more; shown: `{test}`"))[..],
+            ["M19: the test `flips_m19` cites it and is not named"]
+                [..usize::from(test == "flips_m19")],
+            "{test}"
+        );
+    }
+    assert_eq!(
+        with("flips_m1", "`other`"),
+        ["M1: the test `flips_m1` cites it and is not named"]
+    );
+    assert_eq!(with("flips_m1", "`a::x::tests::flips_m1`"), [""; 0]);
+}
+
+#[test]
 fn rejects_tests_that_do_not_exist() {
     for name in [
         "a::x::absent",

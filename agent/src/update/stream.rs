@@ -1,0 +1,84 @@
+//! A delta applied while it is fetched: each segment is verified and written as soon as its bytes are
+//! there, whatever peers they come from.
+
+use std::pin::pin;
+
+use cli::progress::Progress;
+use manifests::release::DeltaRef;
+use node::blocks::fetch::FetchReport;
+use node::blocks::partial::Partial;
+
+use super::ways::{Failure, announce, go_on, image_path, open_partial, read_back, take_slot};
+use super::{Work, blob_of, blocking};
+use crate::device::Device;
+use crate::install;
+use crate::slot::SlotKind;
+use crate::source::Sources;
+
+/// Fetches and applies `delta`, then reads the image back.
+pub(super) async fn install_delta(
+    device: &mut Device,
+    sources: &Sources,
+    work: &Work<'_>,
+    delta: &DeltaRef,
+) -> Result<FetchReport, Failure> {
+    let blob = blob_of(&delta.blob);
+    let path = device.blob_path(&blob);
+    let partial = open_partial(device, blob, &path)?;
+    let fetching = async {
+        let fetched = sources.fetch(&partial, async || Ok(()), |_| {}).await;
+        if fetched.is_err() {
+            partial.give_up();
+        }
+        fetched.map_err(Failure::of_fetch)
+    };
+    let report = {
+        let mut fetching = pin!(fetching);
+        let mut applying = pin!(apply(device, sources, work, delta, &partial));
+        // Both ends are waited for: a thread that still wrote to the slot would spoil the next way.
+        tokio::select! {
+            fetched = &mut fetching => {
+                let applied = applying.await;
+                let report = fetched?;
+                applied?;
+                report
+            }
+            applied = &mut applying => {
+                applied?;
+                fetching.await?
+            }
+        }
+    };
+    announce(sources, &blob).await?;
+    let image = blob_of(&work.release.image);
+    let target = image_path(device, work.target, &image);
+    read_back(device, &target, image).await?;
+    Ok(report)
+}
+
+async fn apply(
+    device: &mut Device,
+    sources: &Sources,
+    work: &Work<'_>,
+    delta: &DeltaRef,
+    partial: &Partial,
+) -> Result<(), Failure> {
+    let image = blob_of(&work.release.image);
+    let base = image_path(device, &device.running_slot()?, &blob_of(&delta.base));
+    let target = image_path(device, work.target, &image);
+    let (reader, expected) = (partial.reader(), delta.clone());
+    let opened = blocking(move || install::open_delta(reader, &expected, &image)).await?;
+    let mut container = opened.map_err(Failure::Way)?;
+    // Only now, when header and table are what is signed, does the slot lose what it holds.
+    if work.target.kind == SlotKind::Raw {
+        take_slot(device, sources, work)?;
+    }
+    let progress = Progress::start(work.output, "install", image.size);
+    let applied = blocking(move || {
+        let mut report = |done| go_on(&progress, done);
+        let applied = install::apply_delta(&mut container, &base, (&target, &image), &mut report);
+        progress.finish();
+        applied
+    });
+    applied.await?.map_err(Failure::Way)
+}
