@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use agent::state::State;
 use cli::Exit;
 use manifests::json::Json;
 use support::device::{Device, Kind, Published};
@@ -50,6 +51,42 @@ fn second_timestamp_of_one_version_is_kept_as_evidence_m12() {
     assert_eq!(alarm["exit"], Exit::Equivocation as u8);
     mirror.be_honest();
     assert_eq!(device.run(&["install"]).unwrap(), Exit::Reboot);
+}
+
+/// The old system is good and whole: it starts again, unless it was changed or is below the floor.
+#[test]
+fn rollback_by_hand_starts_only_a_whole_system_above_the_floor_s83() {
+    let (_published, _mirror, device) = place();
+    assert_eq!(device.run(&["install"]).unwrap(), Exit::Reboot);
+    assert_eq!(device.run(&["boot"]).unwrap(), Exit::Done);
+    assert_eq!(device.run(&["mark-good"]).unwrap(), Exit::Done);
+    let refused = |exit: Exit, word: &str| {
+        let before = fs::read(device.data("boot.json")).unwrap();
+        let error = device.run(&["rollback"]).unwrap_err();
+        assert_eq!(error.exit, exit, "{error}");
+        assert!(error.to_string().contains(word), "{error}");
+        assert!(error.fix().is_some(), "{error}");
+        assert!(fs::read(device.data("boot.json")).unwrap() == before);
+    };
+    let slot = device.slot_path("a");
+    let whole = fs::read(&slot).unwrap();
+    let mut changed = whole.clone();
+    changed[1_000_000] ^= 1;
+    fs::write(&slot, changed).unwrap();
+    refused(Exit::No, "read back");
+    fs::write(&slot, whole).unwrap();
+    let write = |state: &State| {
+        let bytes = serde_json::to_vec(state).unwrap();
+        fs::write(device.data("state.json"), bytes).unwrap();
+    };
+    let state = device.state();
+    let mut raised = state.clone();
+    raised.security_floor = 1;
+    write(&raised);
+    refused(Exit::Rollback, "security version 0");
+    write(&state);
+    assert_eq!(device.run(&["rollback"]).unwrap(), Exit::Reboot);
+    assert_eq!(device.boot().start(), "A");
 }
 
 /// A source that repeats the same valid files is told by the age of the newest one.

@@ -6,6 +6,7 @@
 
 mod build;
 mod device;
+pub(crate) mod kill;
 mod network;
 mod process;
 mod progress;

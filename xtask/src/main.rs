@@ -41,6 +41,19 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
     },
+    /// Kills `install` at random moments, again and again; exit 0 if every device ends in a good state.
+    Kill {
+        /// Image of release 1.0.0, which runs
+        old: PathBuf,
+        /// Image of release 1.1.0
+        new: PathBuf,
+        /// How often
+        #[arg(long, default_value_t = 50)]
+        times: u32,
+        /// Where the random moments start
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Holds the repository against its own rules; exit 0 if all hold, 1 if not.
     Tidy {
         /// Write the current source hashes into docs/formats.md and docs/wire.md first.
@@ -53,6 +66,20 @@ fn main() -> ExitCode {
     match Args::parse().command {
         Command::Demo { old, new, keep } => {
             demo::run(&repository_root(), old.zip(new), keep.as_deref())
+        }
+        Command::Kill {
+            old,
+            new,
+            times,
+            seed,
+        } => {
+            let plan = demo::kill::Plan {
+                old,
+                new,
+                times,
+                seed,
+            };
+            demo::kill::run(&repository_root(), &plan)
         }
         Command::Tidy { bless } => tidy::run(&repository_root(), bless),
     }

@@ -72,7 +72,7 @@ impl Device {
         }
         fs::write(
             folder.join("agent.toml"),
-            configuration(&health, &bootstrap),
+            configuration(Some(&health), &bootstrap),
         )
         .map_err(disk)?;
         let agent = network.binaries.agent.clone();
@@ -201,7 +201,10 @@ impl Device {
     }
 }
 
-fn configuration(health: &Path, bootstrap: &[String]) -> String {
+pub(super) fn configuration(health: Option<&Path>, bootstrap: &[String]) -> String {
+    let health = health.map_or_else(String::new, |path| {
+        format!("[handlers]\nhealth = {path:?}\n")
+    });
     let bootstrap: Vec<String> = bootstrap
         .iter()
         .map(|address| format!("{address:?}"))
@@ -225,9 +228,7 @@ bootname = "B"
 [polling]
 interval = "2s"
 
-[handlers]
-health = {health:?}
-
+{health}
 [network]
 listen = ["{LISTEN}"]
 bootstrap = [{}]

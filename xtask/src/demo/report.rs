@@ -222,7 +222,7 @@ impl Row {
 }
 
 /// Whether the first bytes of a slot are exactly the image.
-fn holds_image(slot: &Path, image: &Path) -> Result<bool, Failure> {
+pub(super) fn holds_image(slot: &Path, image: &Path) -> Result<bool, Failure> {
     let read = |path: &Path| fs::read(path).map_err(|error| Failure::new(path.display(), error));
     if !slot.exists() {
         return Ok(false);
