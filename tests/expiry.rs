@@ -116,8 +116,8 @@ fn rejects_document_expired_on_arrival_m17() {
                 now: now(),
             };
             let name = match part {
-                Part::Root | Part::Snapshot | Part::Targets | Part::Product => file(part),
-                Part::Timestamp => repository.file_name(part),
+                Part::Root | Part::Snapshot | Part::Targets => file(part),
+                Part::Timestamp | Part::Product => repository.file_name(part),
             };
             assert_refused((&device, &after), &files, &name, |found| *found == reason);
         }

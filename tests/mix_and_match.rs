@@ -95,7 +95,7 @@ fn rejects_stored_product_that_the_snapshot_does_not_name_m15() {
         *found == Reason::Equivocation(1)
     });
     let mut files = repository.files();
-    files.insert("1.cam.json".to_owned(), device.product.clone().unwrap());
+    files.insert("1.cam.json".to_owned(), device.roles["cam"].clone());
     assert_refused((&device, &after), &files, "1.cam.json", |found| {
         matches!(found, Reason::Content(FileMetaError::Length { .. }))
     });

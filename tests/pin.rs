@@ -303,7 +303,8 @@ fn rejects_repository_without_the_product_m27() {
     let router = Name::parse("router").unwrap();
     let end = |repository: &Repository| {
         let files = repository.files();
-        let mut client = Client::start(repository.fresh_device(), router.clone(), now()).unwrap();
+        let mut client =
+            Client::for_product(repository.fresh_device(), router.clone(), now()).unwrap();
         while let Some(request) = client.request() {
             if let Err(error) = client.respond(files.get(&request.name).map(Vec::as_slice)) {
                 return error;

@@ -253,7 +253,7 @@ fn rejects_equivocation_offered_twice_m12() {
         });
         let files = repository.files();
         let product = support::repository::product();
-        let mut client = manifests::client::Client::start(device, product, now()).unwrap();
+        let mut client = manifests::client::Client::for_product(device, product, now()).unwrap();
         let refused = loop {
             let name = client.request().unwrap().name;
             if let Err(error) = client.respond(files.get(&name).map(Vec::as_slice)) {

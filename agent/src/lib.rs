@@ -17,6 +17,7 @@
 //! * [`device`]: the data folder that all of these share
 //! * `sample`: a pin, releases and a device for unit tests
 //! * [`args`], [`command`]: the binary `streembit-agent`
+//! * [`tuf`]: the binary `streembit-tuf`, for any TUF repository
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -39,4 +40,5 @@ pub mod slot;
 pub mod source;
 pub mod state;
 pub mod trust;
+pub mod tuf;
 pub mod update;

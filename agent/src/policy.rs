@@ -4,8 +4,8 @@
 
 use manifests::name::Name;
 use manifests::pin::Pin;
+use manifests::product::Product;
 use manifests::release::{ImageFormat, Release};
-use manifests::targets::Targets;
 
 use crate::slot::SlotKind;
 use crate::state::State;
@@ -83,7 +83,7 @@ pub struct Device<'a> {
 }
 
 /// Decides over the product's verified targets.
-pub fn decide(device: &Device<'_>, product: &Targets) -> Decision {
+pub fn decide(device: &Device<'_>, product: &Product) -> Decision {
     let releases = product
         .targets()
         .values()

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use keys::{Algorithm, SigningKey};
 use manifests::author;
+use manifests::delegations::{Delegation, Delegations, Scope};
 use manifests::digest::{Blake3, Sha256};
-use manifests::envelope::Authority;
+use manifests::envelope::{Authority, Envelope};
 use manifests::header::Header;
 use manifests::instant::UtcTime;
 use manifests::name::Name;
 use manifests::pin::Pin;
+use manifests::product::{Product, ProductTarget};
 use manifests::release::{Content, ImageFormat, Release};
 use manifests::root::{Role, Root};
-use manifests::targets::{Target, Targets};
+use manifests::targets::Targets;
 
 use crate::config::Config;
 use crate::device::Device;
@@ -29,7 +31,7 @@ pub(crate) fn name(text: &str) -> Name {
 pub(crate) fn pin() -> Pin {
     let key = SigningKey::from_secret(Algorithm::P256, &[7; 32]).unwrap();
     let id = author::key_id(&key.public());
-    let authority = Authority::new(BTreeMap::from([(id, key.public())]), 1).unwrap();
+    let authority = Authority::new(BTreeMap::from([(id, key.public().into())]), 1).unwrap();
     let roles = Role::ALL.map(|role| (role, authority.clone()));
     let root = Root::new(header(), roles.into(), Some(key.public())).unwrap();
     let root = author::sign(root.to_signed(), &[&key]);
@@ -74,16 +76,34 @@ pub(crate) fn release(counter: u64) -> Release {
 }
 
 /// A product role that publishes these, in whatever order.
-pub(crate) fn product(releases: &[Release]) -> Targets {
-    let targets = releases.iter().enumerate().map(|(index, release)| {
-        let target = Target {
-            length: release.image.size,
+pub(crate) fn product(releases: &[Release]) -> Product {
+    let files: Vec<Option<&Release>> = releases.iter().map(Some).collect();
+    product_of(&files)
+}
+
+/// A product role whose files are these releases, or no release at all.
+pub(crate) fn product_of(files: &[Option<&Release>]) -> Product {
+    let targets = files.iter().enumerate().map(|(index, release)| {
+        let target = ProductTarget {
+            length: release.map_or(10, |release| release.image.size),
             sha256: Sha256::new([8; 32]),
-            release: Some(release.clone()),
+            release: release.cloned(),
         };
-        (name(&format!("cam-{index}.bin")), target)
+        (format!("cam-{index}.bin"), target.to_target())
     });
-    Targets::new(header(), targets.collect(), Vec::new())
+    let role = Targets::new(header(), targets.collect(), Delegations::default());
+    let key = SigningKey::from_secret(Algorithm::P256, &[7; 32]).unwrap();
+    let keys = BTreeMap::from([(author::key_id(&key.public()), key.public().into())]);
+    let delegation = Delegation {
+        name: "cam".to_owned(),
+        authority: Authority::new(keys, 1).unwrap(),
+        scope: Scope::Paths(vec!["cam-*".to_owned()]),
+        terminating: true,
+    };
+    let signed = author::sign(role.to_signed(), &[&key]);
+    let envelope = Envelope::<Targets>::parse(&signed).unwrap();
+    let verified = envelope.verify(&delegation.authority).unwrap();
+    Product::of(&verified, &delegation).unwrap()
 }
 
 /// What the state says of an image with this content.

@@ -66,13 +66,16 @@ impl TrustStore {
     /// [`PathError`].
     pub fn load(&self, pin: &Pin) -> Result<Stored, PathError> {
         let read = |name: &str, limit| durable::read_if_there(&self.folder.join(name), limit);
-        let product = format!("{}.json", pin.product);
+        let role = read(&format!("{}.json", pin.product), limits::TARGETS_BYTES_MAX)?;
         Ok(Stored {
             root: read("root.json", limits::ROOT_BYTES_MAX)?.unwrap_or_else(|| pin.root.clone()),
             timestamp: read("timestamp.json", limits::TIMESTAMP_BYTES_MAX)?,
             snapshot: read("snapshot.json", limits::SNAPSHOT_BYTES_MAX)?,
             targets: read("targets.json", limits::TARGETS_BYTES_MAX)?,
-            product: read(&product, limits::TARGETS_BYTES_MAX)?,
+            roles: role
+                .map(|bytes| (pin.product.to_string(), bytes))
+                .into_iter()
+                .collect(),
         })
     }
 

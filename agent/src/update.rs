@@ -204,7 +204,7 @@ pub async fn update(
         image_bytes: release.image.size,
         sources: sources_used,
         verified_by: signers
-            .map(|key| manifests::author::key_id(key).chars().take(16).collect())
+            .map(|key| key.id().chars().take(16).collect())
             .collect(),
         seconds: started.elapsed().as_secs_f64(),
     };

@@ -3,12 +3,14 @@
 //! one, none, or one that the role's own keys signed although it is wrong.
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use fuzz::choices::Choices;
 use fuzz::edit;
 use fuzz::history::History;
-use fuzz::repository::{apply, now, product, run};
+use fuzz::repository::{now, product, run};
+use keys::RoleKey;
 use libfuzzer_sys::fuzz_target;
 use manifests::client::{Client, Effect, Repository, Request, Stored};
 use manifests::envelope::{Authority, Metadata, Verified};
@@ -48,7 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
             [0; 5]
         },
     };
-    let Ok(client) = Client::start(stored.clone(), product(), now()) else {
+    let Ok(client) = Client::for_product(stored.clone(), product(), now()) else {
         return;
     };
     if let Some(repository) = follow(client, &mut source, &mut stored) {
@@ -65,11 +67,13 @@ fuzz_target!(|bytes: &[u8]| {
 /// Damages files that a device fetches again; its root is what it trusts.
 fn damage_stored(stored: &mut Stored, choices: &mut Choices<'_>) {
     let which = choices.byte();
+    let role = product().to_string();
+    let mut product_role = stored.roles.remove(&role);
     let slots = [
         &mut stored.timestamp,
         &mut stored.snapshot,
         &mut stored.targets,
-        &mut stored.product,
+        &mut product_role,
     ];
     for (index, slot) in slots.into_iter().enumerate() {
         match (which >> (2 * index)) % 4 {
@@ -78,6 +82,7 @@ fn damage_stored(stored: &mut Stored, choices: &mut Choices<'_>) {
             _ => {}
         }
     }
+    stored.roles.extend(product_role.map(|bytes| (role, bytes)));
 }
 
 /// Runs the workflow to its end and applies the effects; `None` if it was refused.
@@ -94,7 +99,7 @@ fn follow(mut client: Client, source: &mut Source<'_>, stored: &mut Stored) -> O
                         assert_eq!(Some(bytes), answer.as_ref());
                         assert!(bytes.len() as u64 <= request.length_max);
                     }
-                    apply(stored, effect);
+                    stored.apply(effect);
                 }
             }
             Err(error) => {
@@ -150,7 +155,7 @@ fn check(repository: &Repository, source: &Source<'_>) {
         targets,
         product: role,
     } = repository;
-    let Some(delegation) = targets.delegation(&product()) else {
+    let Some(delegation) = targets.delegations().role(product().as_str()) else {
         panic!("no delegation");
     };
     let names = role.targets().keys();
@@ -163,13 +168,13 @@ fn check(repository: &Repository, source: &Source<'_>) {
     check_signers(timestamp, root.role(Role::Timestamp));
     check_signers(snapshot, root.role(Role::Snapshot));
     check_signers(targets, root.role(Role::Targets));
-    check_signers(role, &delegation.authority);
+    check_signer_keys(role.signers(), &delegation.authority);
     let headers = [
         Metadata::header(&**root),
         timestamp.header(),
         snapshot.header(),
         Metadata::header(&**targets),
-        Metadata::header(&**role),
+        role.header(),
     ];
     assert!(headers.iter().all(|header| !header.is_expired(now())));
     if source.has_keys {
@@ -186,7 +191,6 @@ fn check(repository: &Repository, source: &Source<'_>) {
         timestamp.canonical(),
         snapshot.canonical(),
         targets.canonical(),
-        role.canonical(),
     ];
     let signed = &source.history.signed;
     assert!(documents.iter().all(|document| signed.contains(*document)));
@@ -194,7 +198,11 @@ fn check(repository: &Repository, source: &Source<'_>) {
 
 /// Enough distinct keys of the role signed.
 fn check_signers<T>(document: &Verified<T>, authority: &Authority) {
+    check_signer_keys(document.signers(), authority);
+}
+
+fn check_signer_keys(signers: &BTreeSet<RoleKey>, authority: &Authority) {
     let keys = authority.distinct_keys();
-    let signers = document.signers().iter().filter(|key| keys.contains(key));
+    let signers = signers.iter().filter(|key| keys.contains(key));
     assert!(signers.count() >= authority.threshold());
 }

@@ -12,6 +12,7 @@
 //! * `encoding` (private): strict lower-case hex and base64 armour
 //! * `signing`: [`SigningKey`] and [`PublicKey`]
 //! * `spki`, `jwk`, `tuf`: the forms in which standards carry a public key
+//! * `rsa_pss`: RSA keys of foreign repositories, which only verify
 //! * `id`: [`NodeId`] and [`AccountName`]
 //! * `passcode`: the passcode policy and what it is worth in bits
 //! * `file`: the key file, encrypted by a passcode or plain for unattended devices
@@ -59,6 +60,7 @@ pub mod file;
 pub mod id;
 pub mod jwk;
 pub mod passcode;
+pub mod rsa_pss;
 pub mod secret;
 pub mod signing;
 mod spki;
@@ -71,8 +73,9 @@ pub use file::{Cost, KeyFile, KeyFileError, Protection};
 pub use id::{AccountName, IdError, NodeId, node_id};
 pub use jwk::Jwk;
 pub use passcode::{PasscodePolicyError, Strength};
+pub use rsa_pss::RsaPublicKey;
 pub use secret::Secret;
 pub use signing::{KeyError, PublicKey, SignatureError, SigningKey};
 pub use suite::{Algorithm, UnknownAlgorithm};
-pub use tuf::TufKey;
+pub use tuf::{RoleKey, TufKey};
 pub use uri::{KeyUri, KeyUriError};

@@ -7,12 +7,81 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::encoding;
-use crate::signing::{KeyError, PublicKey};
+use crate::rsa_pss::RsaPublicKey;
+use crate::signing::{KeyError, PublicKey, SignatureError};
 use crate::suite::Algorithm;
 
 const ED25519: &str = "ed25519";
 const ECDSA: &str = "ecdsa";
 const ECDSA_P256: &str = "ecdsa-sha2-nistp256";
+
+const RSA: &str = "rsa";
+const RSA_PSS: &str = "rsassa-pss-sha256";
+
+/// A key of a TUF role: one of ours, or RSA, which foreign repositories use and we only verify.
+/// Equality goes by the key, however it was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoleKey {
+    /// Ed25519 or P-256.
+    Ours(PublicKey),
+    /// RSASSA-PSS with SHA-256.
+    RsaPss(RsaPublicKey),
+}
+
+impl From<PublicKey> for RoleKey {
+    fn from(key: PublicKey) -> Self {
+        Self::Ours(key)
+    }
+}
+
+impl RoleKey {
+    /// Parses the three strings of a TUF key object; all three must agree.
+    ///
+    /// # Errors
+    /// As [`PublicKey::from_tuf`] and [`RsaPublicKey::from_pem`].
+    pub fn from_tuf(keytype: &str, scheme: &str, public: &str) -> Result<Self, KeyError> {
+        if (keytype, scheme) == (RSA, RSA_PSS) {
+            return RsaPublicKey::from_pem(public).map(Self::RsaPss);
+        }
+        PublicKey::from_tuf(keytype, scheme, public).map(Self::Ours)
+    }
+
+    /// Returns the key as TUF object.
+    pub fn to_tuf(&self) -> TufKey {
+        match self {
+            Self::Ours(key) => key.to_tuf(),
+            Self::RsaPss(key) => TufKey {
+                keytype: RSA.to_owned(),
+                scheme: RSA_PSS.to_owned(),
+                public: key.to_pem(),
+            },
+        }
+    }
+
+    /// Verifies a signature in the form that TUF uses.
+    ///
+    /// # Errors
+    /// As [`PublicKey::verify`] and [`RsaPublicKey::verify`].
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        match self {
+            Self::Ours(key) => key.verify(message, signature),
+            Self::RsaPss(key) => key.verify(message, signature),
+        }
+    }
+
+    /// Returns the key id, see [`TufKey::id`].
+    pub fn id(&self) -> String {
+        self.to_tuf().id()
+    }
+
+    /// Returns the key if it is one that we make too.
+    pub const fn ours(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Ours(key) => Some(key),
+            Self::RsaPss(_) => None,
+        }
+    }
+}
 
 /// A TUF key object. The strings are kept as they were written, since the key id is a hash of them:
 /// a PEM with and one without its last newline are one key under two ids.

@@ -2,19 +2,27 @@
 //!
 //! [`Client::request`] says which file is wanted, [`Client::respond`] takes its bytes, verifies and
 //! returns what is to be stored, byte for byte, in this order, before going on. When nothing more is
-//! wanted, [`Client::finish`] gives the verified repository. The order of requests is the standard's:
-//! roots one by one until one is missing, timestamp, snapshot, targets, the product's role.
+//! wanted, the repository is verified. The order of requests is the standard's: roots one by one until
+//! one is missing, timestamp, snapshot, targets, then delegated roles: that of a product
+//! ([`Client::for_product`]) or those that a search for a path visits ([`Client::search`]).
 
+mod delegated;
 mod rules;
 mod run;
 mod workflow;
 
+pub use delegated::Found;
 pub use run::run;
+
+use std::collections::BTreeMap;
+
+use delegated::Walk;
 
 use crate::envelope::{ParseError, Verified, VerifyError};
 use crate::file_meta::FileMetaError;
 use crate::instant::UtcTime;
 use crate::name::Name;
+use crate::product::{Product, ProductError};
 use crate::root::Root;
 use crate::snapshot::Snapshot;
 use crate::targets::Targets;
@@ -31,14 +39,15 @@ pub struct Stored {
     pub snapshot: Option<Vec<u8>>,
     /// The newest trusted top-level targets.
     pub targets: Option<Vec<u8>>,
-    /// The newest trusted product role.
-    pub product: Option<Vec<u8>>,
+    /// The newest trusted delegated roles, by name.
+    pub roles: BTreeMap<String, Vec<u8>>,
 }
 
 /// A file that the client wants next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// File name in the repository's metadata folder.
+    /// File name in the repository's metadata folder. Names of delegated roles are the publisher's
+    /// choice: encode them before they become a path or a URL (threats M22).
     pub name: String,
     /// The most bytes that may be read.
     pub length_max: u64,
@@ -50,7 +59,7 @@ pub struct Request {
 /// What the shell must do with its stored files, in this order, durably, before the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Replace the file (`root.json`, `<role>.json`) atomically with these bytes.
+    /// Replace the file (`root.json`, `<role>.json`) atomically with these bytes; encode the name.
     Store(String, Vec<u8>),
     /// Delete the file: its keys were rotated (fast-forward recovery, TUF 5.3.11).
     Delete(String),
@@ -124,12 +133,9 @@ pub enum Reason {
     /// The top-level targets delegate nothing to the product.
     #[error("no delegation to the product {0}")]
     NotDelegated(Name),
-    /// A name that the role may not publish.
-    #[error("the role may not publish {0}")]
-    NotAllowed(Name),
-    /// Without consistent snapshots, file names are not versioned and mirrors can't be atomic.
-    #[error("consistent_snapshot is off, which is not supported")]
-    NotConsistent,
+    /// The role is not a product's.
+    #[error(transparent)]
+    Product(#[from] ProductError),
     /// The client was given an answer without having asked, or was finished too early.
     #[error("the workflow is not at this step")]
     Order,
@@ -146,14 +152,14 @@ pub struct Repository {
     pub snapshot: Verified<Snapshot>,
     /// The top-level targets.
     pub targets: Verified<Targets>,
-    /// The product's role: every target in it is allowed by the delegation.
-    pub product: Verified<Targets>,
+    /// The product's role.
+    pub product: Product,
 }
 
 /// The workflow between requests.
 #[derive(Debug)]
 pub struct Client {
-    product_name: Name,
+    goal: Goal,
     now: UtcTime,
     step: Step,
     rotations: u32,
@@ -162,19 +168,31 @@ pub struct Client {
     timestamp: Option<Verified<Timestamp>>,
     snapshot: Option<Verified<Snapshot>>,
     targets: Option<Verified<Targets>>,
-    product: Option<Verified<Targets>>,
+    product: Option<Product>,
+    /// The search under way, or the last one.
+    walk: Walk,
     /// Why the run is over without a repository.
     failure: Option<ClientError>,
 }
 
+/// What is wanted beyond the top-level roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Goal {
+    /// Nothing, until a search.
+    Refresh,
+    /// The role of this product.
+    Product(Name),
+}
+
 /// What is wanted next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Root,
     Timestamp,
     Snapshot,
     Targets,
-    Product,
+    /// A delegated role and who delegates to it.
+    Role(String, String),
     Done,
 }
 

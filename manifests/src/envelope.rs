@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
-use keys::PublicKey;
+use keys::RoleKey;
 
 use crate::header::{Header, HeaderError};
 use crate::json::{self, Json, JsonError, wrong};
@@ -67,7 +67,7 @@ pub enum VerifyError {
 /// The keys of a role and how many of them must sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
-    keys: BTreeMap<String, PublicKey>,
+    keys: BTreeMap<String, RoleKey>,
     threshold: usize,
 }
 
@@ -76,7 +76,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`JsonError::Type`] for another threshold (threats M3).
-    pub fn new(keys: BTreeMap<String, PublicKey>, threshold: u64) -> Result<Self, JsonError> {
+    pub fn new(keys: BTreeMap<String, RoleKey>, threshold: u64) -> Result<Self, JsonError> {
         match usize::try_from(threshold) {
             Ok(threshold) if (1..=KEYS_MAX).contains(&threshold) => Ok(Self { keys, threshold }),
             _ => Err(wrong("threshold", "between 1 and 128")),
@@ -87,7 +87,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`JsonError`] naming the member.
-    pub fn parse(role: &Json, keys: &BTreeMap<String, PublicKey>) -> Result<Self, JsonError> {
+    pub fn parse(role: &Json, keys: &BTreeMap<String, RoleKey>) -> Result<Self, JsonError> {
         let mut chosen = BTreeMap::new();
         for id in role.items("keyids", KEYS_MAX)? {
             let id = id
@@ -106,12 +106,12 @@ impl Authority {
     }
 
     /// The distinct keys, by their bytes.
-    pub fn distinct_keys(&self) -> BTreeSet<&PublicKey> {
+    pub fn distinct_keys(&self) -> BTreeSet<&RoleKey> {
         self.keys.values().collect()
     }
 
     /// The keys by their ids.
-    pub fn keys(&self) -> &BTreeMap<String, PublicKey> {
+    pub fn keys(&self) -> &BTreeMap<String, RoleKey> {
         &self.keys
     }
 
@@ -135,11 +135,11 @@ impl Authority {
 ///
 /// # Errors
 /// [`ParseError`] for a malformed key or a type or scheme that is not supported (threats M6).
-pub fn parse_keys(parent: &Json) -> Result<BTreeMap<String, PublicKey>, ParseError> {
+pub fn parse_keys(parent: &Json) -> Result<BTreeMap<String, RoleKey>, ParseError> {
     let mut keys = BTreeMap::new();
     for (id, key) in parent.members("keys", KEYS_MAX)? {
         let public = key.require("keyval")?.string("public")?;
-        let parsed = PublicKey::from_tuf(key.string("keytype")?, key.string("scheme")?, public);
+        let parsed = RoleKey::from_tuf(key.string("keytype")?, key.string("scheme")?, public);
         let parsed = parsed.map_err(|error| ParseError::Key {
             id: id.chars().take(16).collect(),
             reason: error.to_string(),
@@ -150,8 +150,8 @@ pub fn parse_keys(parent: &Json) -> Result<BTreeMap<String, PublicKey>, ParseErr
 }
 
 /// Encodes keys as a `keys` object.
-pub fn keys_to_json<'a>(keys: impl IntoIterator<Item = (&'a String, &'a PublicKey)>) -> Json {
-    let encode = |(id, key): (&String, &PublicKey)| {
+pub fn keys_to_json<'a>(keys: impl IntoIterator<Item = (&'a String, &'a RoleKey)>) -> Json {
+    let encode = |(id, key): (&String, &RoleKey)| {
         let tuf = key.to_tuf();
         let value = Json::object([
             ("keytype", Json::from(tuf.keytype.as_ref())),
@@ -179,7 +179,7 @@ pub struct Envelope<T> {
 pub struct Verified<T> {
     content: T,
     canonical: Vec<u8>,
-    signers: BTreeSet<PublicKey>,
+    signers: BTreeSet<RoleKey>,
 }
 
 impl<T: Metadata> Envelope<T> {
@@ -231,12 +231,11 @@ impl<T: Metadata> Envelope<T> {
     /// The content if any key of `authority` signed it, under whatever id: for a file that this device
     /// verified before and stored, never for an offered one.
     pub(crate) fn signed_by_any(self, authority: &Authority) -> Option<Verified<T>> {
-        let signed = |key: &&PublicKey| {
+        let signed = |key: &&RoleKey| {
             let mut signatures = self.signatures.values();
             signatures.any(|bytes| key.verify(&self.canonical, bytes).is_ok())
         };
-        let signers: BTreeSet<PublicKey> =
-            authority.keys.values().filter(signed).cloned().collect();
+        let signers: BTreeSet<RoleKey> = authority.keys.values().filter(signed).cloned().collect();
         (!signers.is_empty()).then_some(Verified {
             content: self.content,
             canonical: self.canonical,
@@ -250,8 +249,8 @@ impl<T: Metadata> Envelope<T> {
     }
 
     /// The distinct keys of `authority` with a valid signature.
-    fn signers(&self, authority: &Authority) -> BTreeSet<PublicKey> {
-        let valid = |id: &String, key: &PublicKey| {
+    fn signers(&self, authority: &Authority) -> BTreeSet<RoleKey> {
+        let valid = |id: &String, key: &RoleKey| {
             let signature = self.signatures.get(id);
             signature.is_some_and(|bytes| key.verify(&self.canonical, bytes).is_ok())
         };
@@ -265,11 +264,11 @@ impl<T: Metadata> Envelope<T> {
 
 impl<T> Verified<T> {
     /// The keys whose signatures are valid.
-    pub fn signers(&self) -> &BTreeSet<PublicKey> {
+    pub fn signers(&self) -> &BTreeSet<RoleKey> {
         &self.signers
     }
 
-    pub(crate) fn with_signers(mut self, more: &BTreeSet<PublicKey>) -> Self {
+    pub(crate) fn with_signers(mut self, more: &BTreeSet<RoleKey>) -> Self {
         self.signers.extend(more.iter().cloned());
         self
     }

@@ -1,18 +1,19 @@
 //! What a timestamp or snapshot says of another metadata file (TUF 1.0.34 section 4.4).
 
-use crate::digest::{DigestError, Sha256};
-use crate::json::{Json, JsonError, wrong};
+use crate::digest::Sha256;
+use crate::hashes::{HashError, Hasher, Hashes};
+use crate::json::{Json, JsonError};
 use crate::limits::INTEGER_MAX;
 
 /// Version of a metadata file, and length and hash where the signer states them (we always do).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileMeta {
     /// 1 to 2^53 - 1.
     pub version: u64,
     /// Bytes.
     pub length: Option<u64>,
-    /// SHA-256 of the file.
-    pub sha256: Option<Sha256>,
+    /// Digests of the file.
+    pub hashes: Option<Hashes>,
 }
 
 /// Why a file is not the one referred to.
@@ -26,14 +27,9 @@ pub enum FileMetaError {
         /// The file's length in bytes.
         actual: u64,
     },
-    /// The SHA-256 digest differs.
-    #[error("sha256 is {actual}, signed sha256 is {expected}")]
-    Hash {
-        /// The signed digest.
-        expected: Sha256,
-        /// The file's digest.
-        actual: Sha256,
-    },
+    /// A digest differs, or can't be checked.
+    #[error(transparent)]
+    Hash(#[from] HashError),
 }
 
 impl FileMeta {
@@ -43,29 +39,25 @@ impl FileMeta {
         Self {
             version,
             length,
-            sha256: Some(Sha256::of(bytes)),
+            hashes: Some(Hashes::of_sha256(Sha256::of(bytes))),
         }
     }
 
     /// Parses one entry of `meta`.
     ///
     /// # Errors
-    /// [`JsonError`] naming the member; a `hashes` without SHA-256 is an error, since what can't be
-    /// checked must not be trusted (M25).
+    /// [`JsonError`] naming the member.
     pub fn parse(json: &Json) -> Result<Self, JsonError> {
         let version = json.integer("version", 1)?;
         let length = match json.member("length") {
             Some(_) => Some(json.integer("length", 1)?),
             None => None,
         };
-        let sha256 = match json.member("hashes") {
-            Some(hashes) => Some(sha256_of(hashes)?),
-            None => None,
-        };
+        let hashes = json.member("hashes").map(Hashes::parse).transpose()?;
         Ok(Self {
             version,
             length,
-            sha256,
+            hashes,
         })
     }
 
@@ -75,9 +67,8 @@ impl FileMeta {
         if let Some(length) = self.length {
             members.push(("length", Json::from(length.min(INTEGER_MAX))));
         }
-        if let Some(sha256) = self.sha256 {
-            let digest = Json::from(sha256.to_string().as_str());
-            members.push(("hashes", Json::object([("sha256", digest)])));
+        if let Some(hashes) = &self.hashes {
+            members.push(("hashes", hashes.to_json()));
         }
         Json::Object(
             members
@@ -96,23 +87,11 @@ impl FileMeta {
         if let Some(expected) = self.length.filter(|expected| *expected != actual) {
             return Err(FileMetaError::Length { expected, actual });
         }
-        let actual = Sha256::of(bytes);
-        match self.sha256 {
-            Some(expected) if expected != actual => Err(FileMetaError::Hash { expected, actual }),
-            _ => Ok(()),
+        if let Some(hashes) = &self.hashes {
+            let mut hasher = Hasher::default();
+            hasher.update(bytes);
+            hashes.check(hasher)?;
         }
+        Ok(())
     }
-}
-
-/// Reads the SHA-256 member of a `hashes` object, which must be its only one: every stated hash has to
-/// match, and what can't be checked must not be trusted (M25).
-///
-/// # Errors
-/// [`JsonError`] if it is absent or malformed, or stands beside another.
-pub fn sha256_of(hashes: &Json) -> Result<Sha256, JsonError> {
-    if matches!(hashes, Json::Object(members) if members.len() > 1) {
-        return Err(wrong("hashes", "`sha256` alone"));
-    }
-    Sha256::parse(hashes.string("sha256")?)
-        .map_err(|DigestError| wrong("sha256", "64 lower-case hex digits"))
 }

@@ -8,10 +8,11 @@
 //!
 //! * [`limits`]: every bound on foreign input
 //! * [`json`]: the strict JSON reader and OLPC canonical encoding
-//! * [`instant`], [`name`], [`digest`]: values of the metadata
+//! * [`instant`], [`name`], [`digest`], [`hashes`]: values of the metadata
 //! * [`release`]: what a target's `custom` says about a release
 //! * [`header`], [`file_meta`]: what roles have in common
-//! * [`root`], [`timestamp`], [`snapshot`], [`targets`]: the TUF roles
+//! * [`root`], [`timestamp`], [`snapshot`], [`targets`] with [`delegations`]: the TUF roles
+//! * [`product`]: the delegated role of a product, as our devices read it
 //! * [`envelope`]: signatures, thresholds, `Verified<T>`: the one verifier
 //! * [`author`]: encoding and signing, for publishers
 //! * [`pin`]: what a device trusts from the factory
@@ -37,15 +38,18 @@
 pub mod author;
 pub mod catalog;
 pub mod client;
+pub mod delegations;
 pub mod digest;
 pub mod envelope;
 pub mod file_meta;
+pub mod hashes;
 pub mod header;
 pub mod instant;
 pub mod json;
 pub mod limits;
 pub mod name;
 pub mod pin;
+pub mod product;
 pub mod release;
 pub mod root;
 pub mod snapshot;

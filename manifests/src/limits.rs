@@ -4,8 +4,8 @@
 pub const ROOT_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of `timestamp.json`. It names one file; DESIGN section 10 sets 16 KiB.
 pub const TIMESTAMP_BYTES_MAX: u64 = 16 * 1024;
-/// Bytes of a snapshot whose length the timestamp doesn't state. 100 bytes per role, 1,000 roles.
-pub const SNAPSHOT_BYTES_MAX: u64 = 256 * 1024;
+/// Bytes of a snapshot. 100 bytes per role, 20,000 roles.
+pub const SNAPSHOT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Bytes of a targets role whose length the snapshot doesn't state. 1,000 releases of 1 KiB.
 pub const TARGETS_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of a catalog: root chain, snapshot, targets and product roles (DESIGN section 10).
@@ -24,14 +24,24 @@ pub const SIGNATURES_MAX: usize = 64;
 pub const SIGNATURE_BYTES_MAX: usize = 1024;
 /// Keys in a root or a delegation.
 pub const KEYS_MAX: usize = 128;
-/// Files named by a snapshot.
-pub const SNAPSHOT_FILES_MAX: usize = 1024;
+/// Files named by a snapshot: 2^14 hash bins and the rest, as the largest public repository has.
+pub const SNAPSHOT_FILES_MAX: usize = 20_000;
 /// Files in a catalog: a root chain of 256 and as many roles.
 pub const CATALOG_FILES_MAX: usize = 1024;
 /// Delegated roles of one targets file.
 pub const DELEGATIONS_MAX: usize = 256;
 /// Path patterns of one delegated role.
-pub const PATHS_MAX: usize = 64;
+pub const PATHS_MAX: usize = 1024;
+/// Path hash prefixes of one delegated role.
+pub const HASH_PREFIXES_MAX: usize = 4096;
+/// Bytes of a target's path, a pattern or a hash prefix.
+pub const PATH_BYTES_MAX: usize = 1024;
+/// Bytes of a delegated role's name.
+pub const ROLE_BYTES_MAX: usize = 256;
+/// Roles that one search for a target visits (threats M20).
+pub const ROLES_VISITED_MAX: usize = 32;
+/// Hashes of one file.
+pub const HASHES_MAX: usize = 16;
 /// Targets of one role.
 pub const TARGETS_MAX: usize = 4096;
 /// Deltas offered for one target: a device further behind takes the full image.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keys::PublicKey;
+use keys::{PublicKey, RoleKey};
 
 use crate::envelope::{
     Authority, Envelope, Metadata, ParseError, Verified, VerifyError, keys_to_json, parse_keys,
@@ -103,7 +103,8 @@ impl Root {
     /// Encodes the signed part.
     pub fn to_signed(&self) -> Json {
         let authorities = [&self.root, &self.snapshot, &self.targets, &self.timestamp];
-        let keys: BTreeMap<_, _> = authorities.iter().flat_map(|role| role.keys()).collect();
+        let keys: BTreeMap<&String, &RoleKey> =
+            authorities.iter().flat_map(|role| role.keys()).collect();
         let roles = Role::ALL
             .iter()
             .map(|role| (role.name().to_owned(), self.role(*role).to_json()));

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use cli::durable::{Lock, PathError};
 
-/// How often a lock is tried: sled frees its own a moment after the last handle is dropped, and a
-/// process that this one starts holds both until it has become another program.
+/// How often sled is opened: it frees its own lock a moment after the last handle is dropped, and a
+/// process that this one starts holds it until it has become another program.
 const LOCK_TRIES: u32 = 100;
 /// Between two tries.
 const LOCK_WAIT: Duration = Duration::from_millis(10);
@@ -152,13 +152,7 @@ fn at(path: &Path, source: io::Error) -> StorageError {
 /// Creates the folder if need be and takes it for this process.
 fn lock(folder: &Path) -> Result<Lock, StorageError> {
     fs::create_dir_all(folder).map_err(|source| at(folder, source))?;
-    for _ in 0..LOCK_TRIES {
-        if let Some(lock) = Lock::acquire(folder)? {
-            return Ok(lock);
-        }
-        thread::sleep(LOCK_WAIT);
-    }
-    Err(StorageError::InUse(folder.to_owned()))
+    Lock::acquire(folder)?.ok_or_else(|| StorageError::InUse(folder.to_owned()))
 }
 
 /// Opens sled; it panics on some damage, which counts as corruption.

@@ -7,14 +7,16 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use keys::{PublicKey, SigningKey};
 use manifests::author::{key_id, sign};
+use manifests::delegations::{Delegation, Delegations, Scope};
 use manifests::envelope::Authority;
 use manifests::file_meta::FileMeta;
 use manifests::header::Header;
 use manifests::instant::UtcTime;
 use manifests::name::Name;
+use manifests::product::ProductTarget;
 use manifests::root::{Role, Root};
 use manifests::snapshot::Snapshot;
-use manifests::targets::{Delegation, Target, Targets};
+use manifests::targets::Targets;
 use manifests::timestamp::Timestamp;
 
 use crate::settings::{self, LifeSpans, Settings};
@@ -77,16 +79,20 @@ pub fn first_files(folder: &Path, settings: &Settings, now: UtcTime) -> Result<F
     let root = Root::new(header, roles, Some(account)).context(Exit::No, "1.root.json")?;
     let product = settings.product_name()?;
     let delegation = Delegation {
-        name: product.clone(),
+        name: product.to_string(),
         authority: authority(&uris.product, threshold.product, &settings.product)?,
-        paths: vec![format!("{product}-*")],
+        scope: Scope::Paths(vec![format!("{product}-*")]),
         terminating: true,
     };
     let header = Header {
         version: 1,
         expires: now.after(lives.targets),
     };
-    let targets = Targets::new(header, BTreeMap::new(), vec![delegation]);
+    let targets = Targets::new(
+        header,
+        BTreeMap::new(),
+        Delegations::Roles(vec![delegation]),
+    );
     let signed = |signed, uris: &[String]| {
         let keys = settings::open_all(folder, uris)?;
         Ok::<_, CliError>(sign(signed, &keys.iter().collect::<Vec<_>>()))
@@ -109,7 +115,10 @@ fn authority(keys: Vec<PublicKey>, threshold: u64, role: &str) -> Result<Authori
         let message = format!("role {role}: threshold {threshold} with {count} keys");
         return Err(CliError::new(Exit::Usage, message).hint("lower the threshold or add keys"));
     }
-    let keys = keys.into_iter().map(|key| (key_id(&key), key)).collect();
+    let keys = keys
+        .into_iter()
+        .map(|key| (key_id(&key), key.into()))
+        .collect();
     Authority::new(keys, threshold).context(Exit::Usage, format_args!("role {role}"))
 }
 
@@ -121,7 +130,7 @@ pub struct Next<'a> {
     /// Version of the product's role and all its targets.
     pub product_version: u64,
     /// All targets, the new one included.
-    pub targets: BTreeMap<Name, Target>,
+    pub targets: BTreeMap<Name, ProductTarget>,
     /// Version of snapshot and timestamp.
     pub version: u64,
     /// Version and bytes of the top-level targets in force.
@@ -129,7 +138,7 @@ pub struct Next<'a> {
 }
 
 /// Signs the product's role, snapshot and timestamp.
-pub fn next_files(next: Next<'_>, keys: &ReleaseKeys, lives: &LifeSpans, now: UtcTime) -> Files {
+pub fn next_files(next: &Next<'_>, keys: &ReleaseKeys, lives: &LifeSpans, now: UtcTime) -> Files {
     fn all(keys: &[SigningKey]) -> Vec<&SigningKey> {
         keys.iter().collect()
     }
@@ -137,7 +146,9 @@ pub fn next_files(next: Next<'_>, keys: &ReleaseKeys, lives: &LifeSpans, now: Ut
         version: next.product_version,
         expires: now.after(lives.product),
     };
-    let product = Targets::new(header, next.targets, Vec::new());
+    let targets = next.targets.iter();
+    let targets = targets.map(|(name, target)| (name.to_string(), target.to_target()));
+    let product = Targets::new(header, targets.collect(), Delegations::default());
     let product_bytes = sign(product.to_signed(), &all(&keys.product));
     let header = Header {
         version: next.version,

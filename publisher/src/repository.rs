@@ -309,7 +309,7 @@ pub fn verify_with(
         root,
         ..Stored::default()
     };
-    let client = Client::start(stored, product, now).map_err(|error| from_client(&error))?;
+    let client = Client::for_product(stored, product, now).map_err(|error| from_client(&error))?;
     let read = |request: &Request| read(request).context(Exit::No, "metadata").map_err(Failure);
     client::run(client, read, |_| Ok(())).map_err(|Failure(error)| error)
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use keys::{Algorithm, SigningKey};
 use manifests::author;
 use manifests::client::{self, Client, ClientError, Effect, Reason, Request, Stored};
+use manifests::delegations::{Delegation, Delegations, Scope};
 use manifests::digest::{Blake3, Sha256};
 use manifests::envelope::Authority;
 use manifests::file_meta::FileMeta;
@@ -17,10 +18,11 @@ use manifests::header::Header;
 use manifests::instant::UtcTime;
 use manifests::json::{self, Json};
 use manifests::name::Name;
+use manifests::product::ProductTarget;
 use manifests::release::{Content, ImageFormat, Release};
 use manifests::root::{Role, Root};
 use manifests::snapshot::Snapshot;
-use manifests::targets::{Delegation, Target, Targets};
+use manifests::targets::Targets;
 use manifests::timestamp::Timestamp;
 
 /// The product that devices of this repository are.
@@ -62,7 +64,7 @@ pub fn key_id(label: &str) -> String {
 pub fn authority(labels: &[&str], threshold: u64) -> Authority {
     let keys = labels
         .iter()
-        .map(|label| (key_id(label), key(label).public()));
+        .map(|label| (key_id(label), key(label).public().into()));
     Authority::new(keys.collect(), threshold).unwrap()
 }
 
@@ -272,16 +274,22 @@ impl Repository {
         let meta = FileMeta {
             version: 1,
             length: None,
-            sha256: None,
+            hashes: None,
         };
         let delegation = Delegation {
-            name: product(),
+            name: PRODUCT.to_owned(),
             authority: authority(&["p256-product-a", "product-b"], 2),
-            paths: vec![format!("{PRODUCT}-*")],
+            scope: Scope::Paths(vec![format!("{PRODUCT}-*")]),
             terminating: true,
         };
-        let targets = Targets::new(header, BTreeMap::new(), vec![delegation]);
-        let product_role = Targets::new(header, BTreeMap::from([target(1)]), Vec::new());
+        let targets = Targets::new(
+            header,
+            BTreeMap::new(),
+            Delegations::Roles(vec![delegation]),
+        );
+        let (name, first) = target(1);
+        let first = BTreeMap::from([(name.to_string(), first.to_target())]);
+        let product_role = Targets::new(header, first, Delegations::default());
         let snapshot = Snapshot::new(header, BTreeMap::new());
         let timestamp = Timestamp::new(header, meta);
         let mut repository = Self {
@@ -341,7 +349,7 @@ impl Repository {
         let draft = self.draft(part);
         let mut meta = FileMeta::of(draft.version(), &draft.encode());
         if !self.hashes {
-            (meta.length, meta.sha256) = (None, None);
+            (meta.length, meta.hashes) = (None, None);
         }
         meta.to_json()
     }
@@ -422,7 +430,8 @@ impl Repository {
     pub fn persisted(&self, stored: &Stored, parts: &[Part]) -> Stored {
         let mut stored = stored.clone();
         for part in parts {
-            put(&mut stored, part.role(), Some(self.draft(*part).encode()));
+            let file = format!("{}.json", part.role());
+            stored.apply(&Effect::Store(file, self.draft(*part).encode()));
         }
         stored
     }
@@ -439,7 +448,7 @@ fn root(header: Header) -> Root {
 }
 
 /// A target of the product: its name and what is published of it.
-pub fn target(release: u64) -> (Name, Target) {
+pub fn target(release: u64) -> (Name, ProductTarget) {
     let image = Content {
         blake3: Blake3::new([7; 32]),
         size: 1000 + release,
@@ -455,7 +464,7 @@ pub fn target(release: u64) -> (Name, Target) {
         image,
         deltas: Vec::new(),
     };
-    let target = Target {
+    let target = ProductTarget {
         length: image.size,
         sha256: Sha256::new([8; 32]),
         release: Some(custom),
@@ -482,9 +491,9 @@ pub fn run(stored: &mut Stored, files: &Files, now: UtcTime) -> Run {
         requests.push(request.clone());
         Ok(files.get(&request.name).cloned())
     };
-    let result = Client::start(stored.clone(), product(), now).and_then(|client| {
+    let result = Client::for_product(stored.clone(), product(), now).and_then(|client| {
         client::run(client, read, |effect| {
-            apply(stored, &effect);
+            stored.apply(&effect);
             effects.push(effect);
             Ok(())
         })
@@ -493,26 +502,6 @@ pub fn run(stored: &mut Stored, files: &Files, now: UtcTime) -> Run {
         result,
         effects,
         requests,
-    }
-}
-
-/// Does to `stored` what a shell does to its files.
-pub fn apply(stored: &mut Stored, effect: &Effect) {
-    let (name, bytes) = match effect {
-        Effect::Store(name, bytes) => (name, Some(bytes.clone())),
-        Effect::Delete(name) => (name, None),
-    };
-    put(stored, name.strip_suffix(".json").unwrap(), bytes);
-}
-
-fn put(stored: &mut Stored, role: &str, bytes: Option<Vec<u8>>) {
-    match role {
-        "root" => stored.root = bytes.expect("root is never deleted"),
-        "timestamp" => stored.timestamp = bytes,
-        "snapshot" => stored.snapshot = bytes,
-        "targets" => stored.targets = bytes,
-        PRODUCT => stored.product = bytes,
-        _ => panic!("{role} is no file of the device"),
     }
 }
 

@@ -1,11 +1,7 @@
 //! Tests of the decision over verified metadata (threats M26, M27, D41, S86).
 
-use std::collections::BTreeMap;
-
-use manifests::targets::{Target, Targets};
-
 use super::*;
-use crate::sample::{image, name, pin, product, release};
+use crate::sample::{image, name, pin, product, product_of, release};
 use crate::state::Pending;
 
 /// Decides for hardware `cam-r3` with raw slots.
@@ -109,17 +105,6 @@ fn ignores_releases_of_other_products_and_channels_m27() {
 
 #[test]
 fn ignores_targets_that_are_no_release() {
-    let target = Target {
-        length: 10,
-        sha256: manifests::digest::Sha256::new([1; 32]),
-        release: None,
-    };
-    let header = *manifests::envelope::Metadata::header(&product(&[]));
-    let foreign = Targets::new(
-        header,
-        BTreeMap::from([(name("cam-x"), target)]),
-        Vec::new(),
-    );
     let (pin, hardware, state) = (pin(), name("cam-r3"), State::default());
     let device = Device {
         pin: &pin,
@@ -128,7 +113,7 @@ fn ignores_targets_that_are_no_release() {
         state: &state,
         running: 0,
     };
-    assert_eq!(decide(&device, &foreign), Decision::UpToDate);
+    assert_eq!(decide(&device, &product_of(&[None])), Decision::UpToDate);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn start(device: &Device) -> Result<Client, CliError> {
         .trust
         .load(&device.pin)
         .context(Exit::No, "trusted files")?;
-    Client::start(stored, device.pin.product.clone(), now).map_err(|error| refuse(&error))
+    Client::for_product(stored, device.pin.product.clone(), now).map_err(|error| refuse(&error))
 }
 
 /// Feeds one file to the verifier and stores what it accepts before going on.

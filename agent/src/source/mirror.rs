@@ -78,6 +78,39 @@ impl Mirror {
     }
 
     async fn get(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, CliError> {
+        let mut bytes = Vec::new();
+        let there = self.answer(path, limit, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        Ok(there.await?.then_some(bytes))
+    }
+
+    /// Streams a file of at most `limit` bytes into `sink`, which may end it; false if the mirror says
+    /// that it does not exist.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Undecided`] naming the URL.
+    pub async fn stream(
+        &self,
+        path: &str,
+        limit: u64,
+        sink: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<bool, CliError> {
+        let answer = timeout(patience(limit), self.answer(path, limit, sink)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            let message = format!("{}/{path}: too slow", self.url);
+            Err(CliError::new(Exit::Undecided, message))
+        });
+        answer.map_err(|error| error.hint("try again later, or use another mirror"))
+    }
+
+    async fn answer(
+        &self,
+        path: &str,
+        limit: u64,
+        sink: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<bool, CliError> {
         let url = format!("{}/{path}", self.url);
         let answer = self
             .client
@@ -86,7 +119,7 @@ impl Mirror {
             .await
             .context(Exit::Undecided, &url)?;
         match answer.status() {
-            StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(false),
             StatusCode::OK => {}
             status => {
                 return Err(CliError::new(
@@ -95,9 +128,9 @@ impl Mirror {
                 ));
             }
         }
-        body(answer, limit)
+        body(answer, limit, sink)
             .await
-            .map(Some)
+            .map(|()| true)
             .map_err(|reason| CliError::new(Exit::Undecided, format_args!("{url}: {reason}")))
     }
 
@@ -183,7 +216,13 @@ impl Mirror {
                 answer.status()
             ));
         }
-        body(answer, length).await
+        let mut bytes = Vec::new();
+        let sink = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        };
+        body(answer, length, sink).await?;
+        Ok(bytes)
     }
 }
 
@@ -219,16 +258,20 @@ fn patience(limit: u64) -> Duration {
 }
 
 /// Reads a body of at most `limit` bytes, whatever its length claims to be.
-async fn body(answer: Response, limit: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
+async fn body(
+    answer: Response,
+    limit: u64,
+    mut sink: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut length: u64 = 0;
     let mut stream = answer.bytes_stream();
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(|error| error.to_string())?;
-        let length = u64::try_from(bytes.len() + piece.len()).unwrap_or(u64::MAX);
+        length = length.saturating_add(piece.len() as u64);
         if length > limit {
             return Err(format!("longer than the {limit} bytes allowed"));
         }
-        bytes.extend_from_slice(&piece);
+        sink(&piece)?;
     }
-    Ok(bytes)
+    Ok(())
 }

@@ -169,7 +169,7 @@ fn effects_are_carried_out_one_by_one_and_durably_s79() {
     fs::write(device.file("timestamp.json.tmp"), b"half").unwrap();
     let stored = device.store.load(&pin()).unwrap();
     assert_eq!(stored.timestamp.as_deref(), Some(&b"one"[..]));
-    assert_eq!(stored.product.as_deref(), Some(&b"product"[..]));
+    assert_eq!(stored.roles["cam"], b"product");
     apply(store("timestamp.json", b"two"));
     assert!(!device.file("timestamp.json.tmp").exists());
     apply(Effect::Delete("timestamp.json".to_owned()));

@@ -6,12 +6,13 @@ use keys::{Algorithm, SigningKey};
 
 use super::*;
 use crate::author;
+use crate::delegations::{Delegation, Delegations, Scope};
 use crate::digest::Sha256;
 use crate::envelope::{Authority, Metadata as _};
 use crate::file_meta::FileMeta;
 use crate::header::Header;
+use crate::product::ProductTarget;
 use crate::root::Role;
-use crate::targets::{Delegation, Target};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -21,7 +22,7 @@ fn key(label: &str) -> SigningKey {
 
 fn authority(label: &str) -> Authority {
     let public = key(label).public();
-    Authority::new([(author::key_id(&public), public)].into(), 1).unwrap()
+    Authority::new([(author::key_id(&public), public.into())].into(), 1).unwrap()
 }
 
 fn name(text: &str) -> Name {
@@ -62,21 +63,29 @@ fn files(versions: Versions) -> Files {
         let bytes = author::sign(root.to_signed(), &[&key("root")]);
         files.insert(format!("{version}.root.json"), bytes);
     }
-    let target = Target {
+    let target = ProductTarget {
         length: 5,
         sha256: Sha256::of(b"image"),
         release: None,
     };
-    let targets = [(name(&format!("cam-{}", versions.product)), target)];
-    let product = Targets::new(header(versions.product), targets.into(), Vec::new());
+    let targets = [(format!("cam-{}", versions.product), target.to_target())];
+    let product = Targets::new(
+        header(versions.product),
+        targets.into(),
+        Delegations::default(),
+    );
     let product = author::sign(product.to_signed(), &[&key("cam")]);
     let delegation = Delegation {
-        name: name("cam"),
+        name: "cam".to_owned(),
         authority: authority("cam"),
-        paths: vec!["cam-*".to_owned()],
+        scope: Scope::Paths(vec!["cam-*".to_owned()]),
         terminating: true,
     };
-    let targets = Targets::new(header(versions.targets), BTreeMap::new(), vec![delegation]);
+    let targets = Targets::new(
+        header(versions.targets),
+        BTreeMap::new(),
+        Delegations::Roles(vec![delegation]),
+    );
     let targets = author::sign(targets.to_signed(), &[&key("targets")]);
     let meta = [
         (
@@ -115,33 +124,30 @@ fn updated(files: &Files, versions: Versions) -> Stored {
         timestamp: file("timestamp.json".to_owned()),
         snapshot: file(format!("{}.snapshot.json", versions.snapshot)),
         targets: file(format!("{}.targets.json", versions.targets)),
-        product: file(format!("{}.cam.json", versions.product)),
+        roles: [(
+            "cam".to_owned(),
+            files[&format!("{}.cam.json", versions.product)].clone(),
+        )]
+        .into(),
     }
 }
 
 /// Follows `files` to the end: what was asked for, and the names of what was stored, `-` before what was
 /// deleted. Every effect is applied to `stored`.
 fn follow(stored: &mut Stored, files: &Files) -> (Vec<String>, Vec<String>, Repository) {
-    let mut client = Client::start(stored.clone(), name("cam"), UtcTime::from_unix(NOW)).unwrap();
+    let mut client =
+        Client::for_product(stored.clone(), name("cam"), UtcTime::from_unix(NOW)).unwrap();
     let (mut requests, mut effects) = (Vec::new(), Vec::new());
     while let Some(request) = client.request() {
         assert_eq!(request.optional, request.name.ends_with(".root.json"));
         let bytes = files.get(&request.name).map(Vec::as_slice);
         requests.push(request.name);
         for effect in client.respond(bytes).unwrap() {
-            let (file, bytes, label) = match effect {
-                Effect::Store(file, bytes) => (file.clone(), Some(bytes), file),
-                Effect::Delete(file) => (file.clone(), None, format!("-{file}")),
-            };
-            effects.push(label);
-            match file.as_str() {
-                "root.json" => stored.root = bytes.unwrap(),
-                "timestamp.json" => stored.timestamp = bytes,
-                "snapshot.json" => stored.snapshot = bytes,
-                "targets.json" => stored.targets = bytes,
-                "cam.json" => stored.product = bytes,
-                _ => panic!("{file}"),
-            }
+            stored.apply(&effect);
+            effects.push(match effect {
+                Effect::Store(file, _) => file,
+                Effect::Delete(file) => format!("-{file}"),
+            });
         }
     }
     (requests, effects, client.finish().unwrap())
@@ -177,7 +183,7 @@ fn fresh_device_asks_for_everything_in_the_order_of_the_standard() {
         [&name("cam-1")]
     );
     let signers: Vec<_> = repository.product.signers().iter().cloned().collect();
-    assert_eq!(signers, [key("cam").public()]);
+    assert_eq!(signers, [keys::RoleKey::from(key("cam").public())]);
 }
 
 #[test]
@@ -286,13 +292,12 @@ fn lost_or_damaged_files_are_fetched_again() {
             Some(files["1.root.json"].clone()),
         ] {
             let mut stored = updated(&files, FIRST);
-            let slots = [
-                &mut stored.timestamp,
-                &mut stored.snapshot,
-                &mut stored.targets,
-                &mut stored.product,
-            ];
-            *slots.into_iter().nth(lost).unwrap() = damaged;
+            let file = ["timestamp", "snapshot", "targets", "cam"][lost];
+            let file = format!("{file}.json");
+            stored.apply(&match damaged {
+                Some(bytes) => Effect::Store(file, bytes),
+                None => Effect::Delete(file),
+            });
             let (_, effects, _) = follow(&mut stored, &files);
             assert_eq!(effects.len(), 1);
             assert_eq!(stored, updated(&files, FIRST));
@@ -311,23 +316,15 @@ fn every_prefix_of_the_effects_is_a_start_from_which_the_next_run_finishes() {
     };
     let files = files(versions);
     let device = updated(&self::files(FIRST), FIRST);
-    let mut client = Client::start(device.clone(), name("cam"), UtcTime::from_unix(NOW)).unwrap();
+    let mut client =
+        Client::for_product(device.clone(), name("cam"), UtcTime::from_unix(NOW)).unwrap();
     let mut stored = device;
     while let Some(request) = client.request() {
         for effect in client
             .respond(files.get(&request.name).map(Vec::as_slice))
             .unwrap()
         {
-            let Effect::Store(file, bytes) = effect else {
-                panic!("no keys were rotated");
-            };
-            match file.as_str() {
-                "root.json" => stored.root = bytes,
-                "timestamp.json" => stored.timestamp = Some(bytes),
-                "snapshot.json" => stored.snapshot = Some(bytes),
-                "targets.json" => stored.targets = Some(bytes),
-                _ => stored.product = Some(bytes),
-            }
+            stored.apply(&effect);
             let mut resumed = stored.clone();
             follow(&mut resumed, &files);
             assert_eq!(resumed, updated(&files, versions));
@@ -339,11 +336,11 @@ fn every_prefix_of_the_effects_is_a_start_from_which_the_next_run_finishes() {
 #[test]
 fn rejects_answers_without_a_question_and_an_early_finish() {
     let files = files(FIRST);
-    let early = Client::start(fresh(&files), name("cam"), UtcTime::from_unix(NOW)).unwrap();
+    let early = Client::for_product(fresh(&files), name("cam"), UtcTime::from_unix(NOW)).unwrap();
     assert_eq!(early.finish().unwrap_err().reason, Reason::Order);
 
     let mut client =
-        Client::start(updated(&files, FIRST), name("cam"), UtcTime::from_unix(NOW)).unwrap();
+        Client::for_product(updated(&files, FIRST), name("cam"), UtcTime::from_unix(NOW)).unwrap();
     assert_eq!(client.respond(None), Ok(Vec::new()));
     assert_eq!(
         client.respond(Some(&files["timestamp.json"])),
@@ -362,7 +359,8 @@ fn absent_file_ends_the_run_unless_it_is_the_next_root() {
         "1.targets.json",
         "1.cam.json",
     ] {
-        let mut client = Client::start(fresh(&all), name("cam"), UtcTime::from_unix(NOW)).unwrap();
+        let mut client =
+            Client::for_product(fresh(&all), name("cam"), UtcTime::from_unix(NOW)).unwrap();
         let error = loop {
             let request = client.request().unwrap();
             let bytes = all.get(&request.name).filter(|_| request.name != missing);

@@ -1,11 +1,13 @@
 //! The steps of the workflow, in the order of TUF 1.0.34 sections 5.3 to 5.6.
 
+use super::delegated::Walk;
 use super::rules::{
     SNAPSHOT_FILE, accept, at, bounded, check_equivocation, check_expiry, check_rollback,
     check_successor, check_version, remembered, reusable, role_meta, trusted,
 };
-use super::{Client, ClientError, Effect, Reason, Repository, Request, Step, Stored};
+use super::{Client, ClientError, Effect, Goal, Reason, Repository, Request, Step, Stored};
 use crate::envelope::{Authority, Envelope, Metadata, Verified};
+use crate::file_meta::FileMeta;
 use crate::instant::UtcTime;
 use crate::limits;
 use crate::name::Name;
@@ -16,21 +18,21 @@ use crate::timestamp::Timestamp;
 
 const ROOT_FILE: &str = "root.json";
 const TIMESTAMP_FILE: &str = "timestamp.json";
-const TARGETS_FILE: &str = "targets.json";
-const TARGETS_ROLE: &str = "targets";
+pub(super) const TARGETS_FILE: &str = "targets.json";
+pub(super) const TARGETS_ROLE: &str = "targets";
 
 impl Client {
-    /// Starts a run from stored files, for one product, at one fixed time (TUF 5.1).
+    /// Starts a run from stored files at one fixed time (TUF 5.1), which ends with the top-level targets.
     ///
     /// # Errors
     /// [`ClientError`] if the stored root is malformed or not signed by its own threshold.
-    pub fn start(stored: Stored, product: Name, now: UtcTime) -> Result<Self, ClientError> {
+    pub fn start(stored: Stored, now: UtcTime) -> Result<Self, ClientError> {
         let root = Envelope::<Root>::parse(&stored.root)
             .map_err(|error| at(ROOT_FILE, error))?
             .verify_self()
             .map_err(|error| at(ROOT_FILE, error))?;
         Ok(Self {
-            product_name: product,
+            goal: Goal::Refresh,
             now,
             step: Step::Root,
             rotations: 0,
@@ -40,8 +42,19 @@ impl Client {
             snapshot: None,
             targets: None,
             product: None,
+            walk: Walk::default(),
             failure: None,
         })
+    }
+
+    /// Starts a run that ends with the role of `product`.
+    ///
+    /// # Errors
+    /// As [`Client::start`].
+    pub fn for_product(stored: Stored, product: Name, now: UtcTime) -> Result<Self, ClientError> {
+        let mut client = Self::start(stored, now)?;
+        client.goal = Goal::Product(product);
+        Ok(client)
     }
 
     /// The file wanted next; `None` when the workflow is complete, or over because a rule was broken:
@@ -50,7 +63,7 @@ impl Client {
         if self.failure.is_some() {
             return None;
         }
-        let (name, length_max) = match self.step {
+        let (name, length_max) = match &self.step {
             Step::Root => {
                 let version = self.root.header().version.saturating_add(1);
                 (format!("{version}.root.json"), limits::ROOT_BYTES_MAX)
@@ -59,10 +72,10 @@ impl Client {
             Step::Snapshot => {
                 let meta = self.timestamp.as_ref()?.snapshot();
                 let length = bounded(meta, limits::SNAPSHOT_BYTES_MAX);
-                (format!("{}.snapshot.json", meta.version), length)
+                (self.file_name(meta, "snapshot"), length)
             }
             Step::Targets => self.targets_request(TARGETS_ROLE)?,
-            Step::Product => self.targets_request(self.product_name.as_str())?,
+            Step::Role(role, _) => self.targets_request(role)?,
             Step::Done => return None,
         };
         Some(Request {
@@ -74,10 +87,17 @@ impl Client {
 
     fn targets_request(&self, role: &str) -> Option<(String, u64)> {
         let meta = self.snapshot.as_ref()?.role(role)?;
-        Some((
-            format!("{}.{role}.json", meta.version),
-            bounded(meta, limits::TARGETS_BYTES_MAX),
-        ))
+        let length = bounded(meta, limits::TARGETS_BYTES_MAX);
+        Some((self.file_name(meta, role), length))
+    }
+
+    /// TUF 6.2: names carry versions where snapshots are consistent.
+    fn file_name(&self, meta: &FileMeta, role: &str) -> String {
+        if self.root.consistent_snapshot() {
+            format!("{}.{role}.json", meta.version)
+        } else {
+            format!("{role}.json")
+        }
     }
 
     /// Takes the requested file, `None` if the source says that it does not exist, and returns what
@@ -112,24 +132,39 @@ impl Client {
             return Err(at(&request.name, Reason::TooLong { limit }));
         }
         let name = request.name.as_str();
-        match self.step {
+        match self.step.clone() {
             Step::Root => self.accept_root(name, bytes),
             Step::Timestamp => self.accept_timestamp(name, bytes),
             Step::Snapshot => self.accept_snapshot(name, bytes),
             Step::Targets => self.accept_targets(name, bytes),
-            Step::Product => self.accept_product(name, bytes),
+            Step::Role(role, delegator) => self.accept_delegated(name, bytes, &role, &delegator),
             Step::Done => Err(at(name, Reason::Order)),
         }
     }
 
-    /// Gives the verified repository.
+    /// Whether file names carry versions and digests, by the root in force (TUF 6.2).
+    pub fn consistent_snapshot(&self) -> bool {
+        self.root.consistent_snapshot()
+    }
+
+    /// The rule that ended the run, if one was broken.
+    ///
+    /// # Errors
+    /// That rule; [`Reason::Order`] if files are still wanted.
+    pub fn outcome(&self) -> Result<(), ClientError> {
+        match &self.failure {
+            Some(error) => Err(error.clone()),
+            None if self.step == Step::Done => Ok(()),
+            None => Err(at("-", Reason::Order)),
+        }
+    }
+
+    /// Gives the verified repository of a run for a product.
     ///
     /// # Errors
     /// The rule that ended the run; [`Reason::Order`] if files are still wanted.
     pub fn finish(self) -> Result<Repository, ClientError> {
-        if let Some(error) = self.failure {
-            return Err(error);
-        }
+        self.outcome()?;
         match (self.timestamp, self.snapshot, self.targets, self.product) {
             (Some(timestamp), Some(snapshot), Some(targets), Some(product)) => Ok(Repository {
                 root: self.root,
@@ -172,9 +207,6 @@ impl Client {
     /// TUF 5.3.10: the last root must not be expired; roots on the way may be.
     fn finish_roots(&mut self) -> Result<Vec<Effect>, ClientError> {
         check_expiry(ROOT_FILE, &*self.root, self.now)?;
-        if !self.root.consistent_snapshot() {
-            return Err(at(ROOT_FILE, Reason::NotConsistent));
-        }
         self.step = Step::Timestamp;
         Ok(Vec::new())
     }
@@ -184,21 +216,45 @@ impl Client {
         let authority = self.root.role(Role::Timestamp);
         let offered: Verified<Timestamp> = accept(name, bytes, authority)?;
         let stored = remembered::<Timestamp>(self.stored.timestamp.as_deref(), authority);
-        let mut effects = Vec::new();
-        if let Some(trusted) = &stored {
-            check_successor(name, trusted, &offered)?;
-            let (old, new) = (trusted.snapshot().version, offered.snapshot().version);
-            check_rollback(SNAPSHOT_FILE, old, new)?;
+        let version = offered.header().version;
+        let known = stored
+            .as_ref()
+            .is_some_and(|old| old.header().version == version);
+        if let Some(old) = &stored {
+            check_rollback(name, old.header().version, version)?;
+            if !known {
+                let (old, new) = (old.snapshot().version, offered.snapshot().version);
+                check_rollback(SNAPSHOT_FILE, old, new)?;
+            }
         }
-        check_expiry(name, &*offered, self.now)?;
-        let known = stored.is_some_and(|old| old.header().version == offered.header().version);
+        let timestamp = match stored.filter(|_| known) {
+            Some(old) => self.settle(name, &old, offered)?,
+            None => offered,
+        };
+        check_expiry(name, &*timestamp, self.now)?;
+        let mut effects = Vec::new();
         if !known {
             effects.push(Effect::Store(TIMESTAMP_FILE.to_owned(), bytes.to_vec()));
         }
-        self.timestamp = Some(offered);
+        self.timestamp = Some(timestamp);
         self.step = Step::Snapshot;
         self.failure = self.reuse_snapshot().err();
         Ok(effects)
+    }
+
+    /// Two timestamps of one version: TUF 5.4.3 keeps the old one and finds nothing wrong. A device
+    /// does not follow a source that contradicts itself (threats M12).
+    fn settle(
+        &self,
+        name: &str,
+        old: &Verified<Timestamp>,
+        offered: Verified<Timestamp>,
+    ) -> Result<Verified<Timestamp>, ClientError> {
+        if let Goal::Product(_) = self.goal {
+            check_equivocation(name, old, &offered)?;
+        }
+        let authority = self.root.role(Role::Timestamp);
+        Ok(trusted(self.stored.timestamp.as_deref(), authority).unwrap_or(offered))
     }
 
     /// Takes the stored snapshot if it is the one the timestamp names.
@@ -221,7 +277,7 @@ impl Client {
             .timestamp
             .as_ref()
             .ok_or_else(|| at(name, Reason::Order))?;
-        let meta = *timestamp.snapshot();
+        let meta = timestamp.snapshot().clone();
         let authority = self.root.role(Role::Snapshot);
         meta.check(bytes).map_err(|error| at(name, error))?;
         let offered: Verified<Snapshot> = accept(name, bytes, authority)?;
@@ -245,7 +301,9 @@ impl Client {
     fn take_snapshot(&mut self, snapshot: Verified<Snapshot>) -> Result<(), ClientError> {
         check_expiry(SNAPSHOT_FILE, &*snapshot, self.now)?;
         role_meta(&snapshot, TARGETS_ROLE)?;
-        role_meta(&snapshot, self.product_name.as_str())?;
+        if let Goal::Product(name) = &self.goal {
+            role_meta(&snapshot, name.as_str())?;
+        }
         self.snapshot = Some(snapshot);
         self.step = Step::Targets;
         Ok(())
@@ -260,7 +318,7 @@ impl Client {
         let authority = self.root.role(Role::Targets);
         if let Some(targets) = reusable(self.stored.targets.as_deref(), authority, meta) {
             self.take_targets(targets)?;
-            self.reuse_product()?;
+            self.after_targets()?;
         }
         Ok(())
     }
@@ -271,73 +329,18 @@ impl Client {
         let stored = self.stored.targets.as_deref();
         let targets = self.accept_role(name, bytes, TARGETS_ROLE, (&authority, stored))?;
         self.take_targets(targets)?;
-        self.failure = self.reuse_product().err();
+        self.failure = self.after_targets().err();
         Ok(vec![Effect::Store(TARGETS_FILE.to_owned(), bytes.to_vec())])
     }
 
     fn take_targets(&mut self, targets: Verified<Targets>) -> Result<(), ClientError> {
         check_expiry(TARGETS_FILE, &*targets, self.now)?;
         self.targets = Some(targets);
-        self.step = Step::Product;
-        Ok(())
-    }
-
-    /// Takes the stored product role if it is the one that the snapshot names.
-    fn reuse_product(&mut self) -> Result<(), ClientError> {
-        let (Some(snapshot), Some(targets)) = (&self.snapshot, &self.targets) else {
-            return Ok(());
-        };
-        let name = &self.product_name;
-        let delegation = targets.delegation(name);
-        let missing = || at(TARGETS_FILE, Reason::NotDelegated(name.clone()));
-        let authority = &delegation.ok_or_else(missing)?.authority;
-        let meta = role_meta(snapshot, name.as_str())?;
-        match reusable(self.stored.product.as_deref(), authority, meta) {
-            Some(product) => self.take_product(product),
-            None => Ok(()),
-        }
-    }
-
-    /// TUF 5.6 for the delegated role of the product.
-    fn accept_product(&mut self, name: &str, bytes: &[u8]) -> Result<Vec<Effect>, ClientError> {
-        let delegation = self
-            .targets
-            .as_ref()
-            .and_then(|role| role.delegation(&self.product_name));
-        let authority = delegation
-            .ok_or_else(|| at(name, Reason::Order))?
-            .authority
-            .clone();
-        let role = self.product_name.to_string();
-        let stored = self.stored.product.as_deref();
-        let product = self.accept_role(name, bytes, &role, (&authority, stored))?;
-        self.take_product(product)?;
-        Ok(vec![Effect::Store(format!("{role}.json"), bytes.to_vec())])
-    }
-
-    fn take_product(&mut self, product: Verified<Targets>) -> Result<(), ClientError> {
-        let file = format!("{}.json", self.product_name);
-        check_expiry(&file, &*product, self.now)?;
-        let targets = self
-            .targets
-            .as_ref()
-            .ok_or_else(|| at(&file, Reason::Order))?;
-        let delegation = targets.delegation(&self.product_name);
-        let delegation = delegation.ok_or_else(|| at(&file, Reason::Order))?;
-        if let Some(name) = product
-            .targets()
-            .keys()
-            .find(|name| !delegation.matches(name.as_str()))
-        {
-            return Err(at(&file, Reason::NotAllowed(name.clone())));
-        }
-        self.product = Some(product);
-        self.step = Step::Done;
         Ok(())
     }
 
     /// Verifies a targets role against the snapshot and its authority.
-    fn accept_role(
+    pub(super) fn accept_role(
         &self,
         name: &str,
         bytes: &[u8],
@@ -365,6 +368,27 @@ impl Stored {
         Self {
             root: pin.root.clone(),
             ..Self::default()
+        }
+    }
+
+    /// Does to these files what a shell does to its own.
+    pub fn apply(&mut self, effect: &Effect) {
+        let (file, bytes) = match effect {
+            Effect::Store(file, bytes) => (file, Some(bytes.clone())),
+            Effect::Delete(file) => (file, None),
+        };
+        match (file.as_str(), bytes) {
+            (ROOT_FILE, bytes) => self.root = bytes.unwrap_or_default(),
+            (TIMESTAMP_FILE, bytes) => self.timestamp = bytes,
+            (SNAPSHOT_FILE, bytes) => self.snapshot = bytes,
+            (TARGETS_FILE, bytes) => self.targets = bytes,
+            (file, bytes) => {
+                let role = file.strip_suffix(".json").unwrap_or(file).to_owned();
+                match bytes {
+                    Some(bytes) => self.roles.insert(role, bytes),
+                    None => self.roles.remove(&role),
+                };
+            }
         }
     }
 }

@@ -95,7 +95,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         version: 1,
         top: (1, &top),
     };
-    files.extend(metadata::next_files(next, &keys, &settings.lives()?, now));
+    files.extend(metadata::next_files(&next, &keys, &settings.lives()?, now));
     write(&layout, &files)?;
     layout.verify(product.clone(), now)?;
     let pin = layout.pin(product, settings.channel_name()?, STALENESS)?;

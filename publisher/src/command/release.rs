@@ -14,8 +14,8 @@ use manifests::envelope::Metadata as _;
 use manifests::instant::UtcTime;
 use manifests::limits;
 use manifests::name::Name;
+use manifests::product::ProductTarget;
 use manifests::release::{Content, Release};
-use manifests::targets::Target;
 use serde::Serialize;
 
 use crate::deltas::{self, Made};
@@ -176,8 +176,8 @@ fn publish(
 ) -> Result<Repository, CliError> {
     let product = settings.product_name()?;
     let name = target_name(release)?;
-    let mut targets: BTreeMap<Name, Target> = current.product.targets().clone();
-    let target = Target {
+    let mut targets: BTreeMap<Name, ProductTarget> = current.product.targets().clone();
+    let target = ProductTarget {
         length: stored.blob.size,
         sha256: stored.sha256,
         release: Some(release.clone()),
@@ -196,7 +196,7 @@ fn publish(
         version: current.timestamp.header().version + 1,
         top: (top_version, &top),
     };
-    let files = metadata::next_files(next, keys, &settings.lives()?, now);
+    let files = metadata::next_files(&next, keys, &settings.lives()?, now);
     let root = layout.first_root()?;
     let next = verify_with(root.clone(), product.clone(), now, |request| {
         match files.get(&request.name) {

@@ -65,6 +65,6 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
 }
 
 /// The first 16 digits of a key's TUF id.
-fn short_id(key: &keys::PublicKey) -> String {
-    manifests::author::key_id(key).chars().take(16).collect()
+fn short_id(key: &keys::RoleKey) -> String {
+    key.id().chars().take(16).collect()
 }
