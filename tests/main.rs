@@ -25,5 +25,6 @@ mod names;
 mod pin;
 mod rollback;
 mod root_chain;
+mod rotation;
 mod signatures;
 mod threshold;

@@ -1,7 +1,7 @@
 //! Keys by URI: reading, permissions, passcodes; and writing new key files.
 
 use std::fs;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +64,18 @@ fn read(uri: &str) -> Result<KeyFile, CliError> {
         KeyUri::Env(name) => {
             std::env::var(&name).context(Exit::Key, format_args!("environment variable {name}"))?
         }
+        KeyUri::Stdin => {
+            let limit = u64::try_from(KEY_FILE_BYTES_MAX).unwrap_or(u64::MAX);
+            let mut text = String::new();
+            let read = io::stdin().lock().take(limit).read_to_string(&mut text);
+            read.context(Exit::Key, "standard input")?;
+            text
+        }
+        KeyUri::Exec(_) | KeyUri::Pkcs11(_) => {
+            let message =
+                format!("{uri}: this program needs the key itself, not one that only signs");
+            return Err(CliError::new(Exit::Key, message).hint("use a key file"));
+        }
     };
     KeyFile::parse(&text).context(Exit::Key, uri)
 }
@@ -85,6 +97,13 @@ fn check_private(path: &Path) -> Result<(), durable::PathError> {
         Ok(())
     };
     check().map_err(|error| durable::PathError::new(path, error))
+}
+
+/// Why a token can't be used by a program that was built without them.
+#[cfg(not(feature = "pkcs11"))]
+pub(crate) fn no_tokens() -> CliError {
+    CliError::new(Exit::Key, "pkcs11: this program was built without tokens")
+        .hint("use a key file, or streembit-publisher")
 }
 
 /// Where the passcode of a new key comes from.
@@ -133,24 +152,38 @@ pub fn create(
 
 /// The passcode of the environment, else asked at the terminal.
 fn passcode(prompt: &str) -> Result<Zeroizing<String>, CliError> {
-    if let Ok(passcode) = std::env::var(PASSCODE_VARIABLE) {
-        return Ok(Zeroizing::new(passcode));
+    let file = std::env::var_os(PASSCODE_FILE_VARIABLE).map(PathBuf::from);
+    secret(PASSCODE_VARIABLE, file.as_deref(), prompt).map_err(|error| {
+        error.hint(format!(
+            "set {PASSCODE_VARIABLE} or {PASSCODE_FILE_VARIABLE}"
+        ))
+    })
+}
+
+/// A secret of an environment variable, else of a file that its owner alone can read, else asked at the
+/// terminal.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`].
+pub(crate) fn secret(
+    variable: &str,
+    file: Option<&Path>,
+    prompt: &str,
+) -> Result<Zeroizing<String>, CliError> {
+    if let Ok(secret) = std::env::var(variable) {
+        return Ok(Zeroizing::new(secret));
     }
-    if let Ok(path) = std::env::var(PASSCODE_FILE_VARIABLE) {
-        let path = PathBuf::from(path);
-        check_private(&path).context(Exit::Key, "passcode file")?;
-        let bytes = durable::read(&path, PASSCODE_BYTES_MAX).context(Exit::Key, "passcode file")?;
+    if let Some(path) = file {
+        check_private(path).context(Exit::Key, "passcode file")?;
+        let bytes = durable::read(path, PASSCODE_BYTES_MAX).context(Exit::Key, "passcode file")?;
         let text = Zeroizing::new(String::from_utf8(bytes).context(Exit::Key, path.display())?);
         return Ok(Zeroizing::new(
             text.trim_end_matches(['\r', '\n']).to_owned(),
         ));
     }
     if !io::stdin().is_terminal() {
-        return Err(
-            CliError::new(Exit::Key, format_args!("{prompt} is needed")).hint(format!(
-                "set {PASSCODE_VARIABLE} or {PASSCODE_FILE_VARIABLE}"
-            )),
-        );
+        let error = CliError::new(Exit::Key, format_args!("{prompt} is needed"));
+        return Err(error.hint(format!("set {variable}")));
     }
     rpassword::prompt_password(format!("{prompt}: "))
         .map(Zeroizing::new)

@@ -31,6 +31,7 @@ pub mod logging;
 pub mod output;
 pub mod program;
 pub mod progress;
+pub mod signer;
 
 pub use exit::{CliError, Exit};
 pub use output::Output;

@@ -78,4 +78,4 @@ pub use secret::Secret;
 pub use signing::{KeyError, PublicKey, SignatureError, SigningKey};
 pub use suite::{Algorithm, UnknownAlgorithm};
 pub use tuf::{RoleKey, TufKey};
-pub use uri::{KeyUri, KeyUriError};
+pub use uri::{KeyUri, KeyUriError, Pkcs11Uri};

@@ -107,7 +107,8 @@ impl Target {
         })
     }
 
-    fn to_json(&self) -> Json {
+    /// Encodes as an entry of `targets`.
+    pub fn to_json(&self) -> Json {
         let mut members = BTreeMap::from([
             ("length".to_owned(), Json::from(self.length)),
             ("hashes".to_owned(), self.hashes.to_json()),

@@ -30,25 +30,48 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Take the signatures of others into the staged change
+    Approve(command::stage::ApproveArgs),
     /// Print a shell completion script
     Completions {
         /// The shell
         shell: Shell,
     },
+    /// Say what expires when, which key is where, and what would break; exit code 1 if something does
+    Doctor,
     /// Copy what may be public into a folder that any web server can host
     Export(command::export::Args),
     /// Create keys, root, an empty repository and the pin file for devices
     Init(command::init::Args),
+    /// List, rotate and revoke keys
+    #[command(subcommand)]
+    Keys(command::keys::KeysCommand),
     /// List the releases
     List,
+    /// Publish the staged change
+    Publish,
+    /// Sign a fresh snapshot and timestamp, for a timer
+    Refresh,
     /// Sign a release: image or directory, deltas from earlier releases
     Release(command::release::Args),
+    /// Change delegated roles: their keys, thresholds and lives
+    #[command(subcommand)]
+    Role(command::root::RoleCommand),
+    /// Change the root: keys, thresholds, expiry
+    #[command(subcommand)]
+    Root(command::root::RootCommand),
     /// Announce the newest release and serve everything until told to stop
     Seed(command::seed::Args),
     /// Show one release
     Show(command::show::Args),
+    /// Sign the staged change, or a file that `stage` wrote
+    Sign(command::sign::Args),
+    /// Show the staged change, or write it to one file for signers elsewhere
+    Stage(command::stage::Args),
     /// Verify the repository as a device would, and every byte of it
     Verify,
+    /// Offer a release no more
+    Yank(command::publish::YankArgs),
 }
 
 impl Program for Args {
@@ -61,6 +84,16 @@ impl Program for Args {
     fn run(self) -> Result<Exit, CliError> {
         let (folder, output) = (self.repository.as_path(), self.common.output());
         match self.command {
+            Command::Approve(args) => command::stage::approve(&args, folder, output),
+            Command::Doctor => command::doctor::run(folder, output),
+            Command::Keys(command) => command::keys::run(&command, folder, output),
+            Command::Publish => command::publish::run(folder, output),
+            Command::Refresh => command::publish::refresh(folder, output),
+            Command::Role(command) => command::root::run_role(&command, folder, output),
+            Command::Root(command) => command::root::run(&command, folder, output),
+            Command::Sign(args) => command::sign::run(&args, folder, output),
+            Command::Stage(args) => command::stage::run(&args, folder, output),
+            Command::Yank(args) => command::publish::yank(&args, folder, output),
             Command::Completions { shell } => {
                 cli::program::completions::<Self>(shell, Self::NAME);
                 Ok(Exit::Done)

@@ -1,9 +1,15 @@
 //! What each subcommand of `streembit-publisher` does, one file each.
 
+pub mod doctor;
 pub mod export;
 pub mod init;
+pub mod keys;
 pub mod list;
+pub mod publish;
 pub mod release;
+pub mod root;
 pub mod seed;
 pub mod show;
+pub mod sign;
+pub mod stage;
 pub mod verify;

@@ -30,8 +30,7 @@ pub fn catalog(
             Some(bytes) => bytes.clone(),
             None => {
                 let limit = manifests::limits::TARGETS_BYTES_MAX;
-                let read = cli::durable::read(&layout.metadata(&name), limit);
-                read.context(Exit::No, "catalog")?
+                layout.read_file(&name, limit)?
             }
         };
         let name = Name::parse(&name).context(Exit::No, "catalog")?;

@@ -6,7 +6,9 @@
 //! * [`repository`]: the repository on disk and its one commit point
 //! * [`image`]: image or directory to blob
 //! * [`deltas`]: deltas from earlier releases
-//! * [`metadata`]: the next version of each role
+//! * [`metadata`]: the first version of each role
+//! * [`staged`], [`edit`], [`preview`]: the change that is being signed
+//! * [`publish`]: staged roles, snapshot, timestamp and head in one commit
 //! * [`head`]: the signed release head
 //! * [`args`], [`command`]: the binary `streembit-publisher`
 #![allow(
@@ -18,8 +20,13 @@
 pub mod args;
 pub mod command;
 pub mod deltas;
+pub mod edit;
 pub mod head;
 pub mod image;
 pub mod metadata;
+pub mod preview;
+pub mod publish;
 pub mod repository;
 pub mod settings;
+pub mod stage_file;
+pub mod staged;

@@ -9,11 +9,15 @@
 //! blobs/<blake3>                      images, deltas, catalogs by content
 //! trees/<blake3>.tree                 their chunk levels
 //! heads/<version>.<channel>.jws       signed release heads
+//! staged/<role>.json                  the change that is being signed
+//! committing/                         what a commit that was cut off still has to write
 //! ```
 //!
-//! Everything but `timestamp.json` has a name that is new with each release, so a crash leaves the
-//! old repository whole and the next release writes over what was left behind.
+//! A commit gathers its files in a folder and renames it to `committing/`: from then on they are in
+//! force, and whoever writes next finishes copying them. So a crash leaves the old repository whole or
+//! the new one.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -37,6 +41,8 @@ pub const TIMESTAMP: &str = "timestamp.json";
 /// The time at which a publisher reads its own repository: expiry is for devices. A publisher that
 /// comes back after a timestamp has expired must be able to sign the next one.
 pub const OWN_CLOCK: UtcTime = UtcTime::EPOCH;
+/// The folder of files that are in force already and on their way to `metadata/`.
+const COMMITTING: &str = "committing";
 /// Bytes copied at a time.
 const COPY_BYTES: usize = 256 * 1024;
 /// Bytes of a chunk level of the largest blob.
@@ -83,13 +89,15 @@ impl Layout {
     /// [`CliError`] with [`Exit::Retry`] if another writer has it.
     pub fn lock(&self) -> Result<Lock, CliError> {
         let lock = Lock::acquire(&self.folder).context(Exit::No, "lock")?;
-        lock.ok_or_else(|| {
+        let lock = lock.ok_or_else(|| {
             let message = format!(
                 "{} is being written by another process",
                 self.folder.display()
             );
             CliError::new(Exit::Retry, message).hint("wait for it, then run again")
-        })
+        })?;
+        self.finish_commit()?;
+        Ok(lock)
     }
 
     /// A metadata file.
@@ -126,7 +134,95 @@ impl Layout {
     /// # Errors
     /// [`PathError`].
     pub fn read_metadata(&self, request: &Request) -> Result<Option<Vec<u8>>, PathError> {
-        durable::read_if_there(&self.metadata(&request.name), request.length_max)
+        let committing = self.folder.join(COMMITTING).join(&request.name);
+        match durable::read_if_there(&committing, request.length_max)? {
+            Some(bytes) => Ok(Some(bytes)),
+            None => durable::read_if_there(&self.metadata(&request.name), request.length_max),
+        }
+    }
+
+    /// Reads a metadata file that must be there.
+    ///
+    /// # Errors
+    /// [`CliError`] naming it.
+    pub fn read_file(&self, name: &str, limit: u64) -> Result<Vec<u8>, CliError> {
+        let committing = self.folder.join(COMMITTING).join(name);
+        let read = durable::read_if_there(&committing, limit).context(Exit::No, "metadata")?;
+        match read {
+            Some(bytes) => Ok(bytes),
+            None => durable::read(&self.metadata(name), limit).context(Exit::No, "metadata"),
+        }
+    }
+
+    /// Where a staged change is.
+    pub fn staged(&self) -> PathBuf {
+        self.folder.join("staged")
+    }
+
+    /// Makes files part of the repository, all or none: they are in force once they are together in
+    /// `committing/`, whatever happens then; readers look there first.
+    ///
+    /// # Errors
+    /// [`CliError`]; the repository is the old or the new one.
+    pub fn commit(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), CliError> {
+        let (gathering, committing) = (
+            self.folder.join("committing.tmp"),
+            self.folder.join(COMMITTING),
+        );
+        let disk = |error: CliError| error.hint(durable::DISK_FIX);
+        if gathering.exists() {
+            let removed = fs::remove_dir_all(&gathering);
+            removed
+                .context(Exit::No, gathering.display())
+                .map_err(disk)?;
+        }
+        durable::create_folder(&gathering).context(Exit::No, "metadata")?;
+        for (name, bytes) in files {
+            durable::replace(&gathering.join(name), bytes, Access::World)
+                .context(Exit::No, "metadata")
+                .map_err(disk)?;
+        }
+        fs::rename(&gathering, &committing)
+            .and_then(|()| durable::sync_folder_of(&committing))
+            .map_err(|error| PathError::new(&committing, error))
+            .context(Exit::No, "metadata")
+            .map_err(disk)?;
+        self.finish_commit()
+    }
+
+    /// Finishes a commit that was cut off.
+    ///
+    /// # Errors
+    /// [`CliError`]; readers see the new repository all the same.
+    pub fn finish_commit(&self) -> Result<(), CliError> {
+        let committing = self.folder.join(COMMITTING);
+        let finish = || {
+            let entries = match fs::read_dir(&committing) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                entries => entries?,
+            };
+            let mut names = Vec::new();
+            for entry in entries {
+                names.push(entry?.file_name());
+            }
+            // Whoever copies the folder at this moment gets the timestamp last.
+            names.sort_by_key(|name| name == TIMESTAMP);
+            for name in names {
+                let bytes = fs::read(committing.join(&name))?;
+                durable::replace(
+                    &self.folder.join("metadata").join(&name),
+                    &bytes,
+                    Access::World,
+                )
+                .map_err(io::Error::other)?;
+            }
+            fs::remove_dir_all(&committing)?;
+            durable::sync_folder_of(&committing)
+        };
+        finish()
+            .map_err(|error: io::Error| PathError::new(&committing, error))
+            .context(Exit::No, "metadata")
+            .map_err(|error| error.hint(durable::DISK_FIX))
     }
 
     /// Verifies the repository as a device that knows nothing but root version 1 would.

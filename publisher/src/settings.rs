@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cli::exit::Context as _;
+use cli::signer::Signer;
 use cli::{CliError, Exit, durable, human, keyfile};
-use keys::{KeyUri, PublicKey, SigningKey};
+use keys::{KeyUri, PublicKey, RoleKey, SigningKey};
 use manifests::name::Name;
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +159,75 @@ impl Settings {
             timestamp: parse("timestamp", &self.life.timestamp)?,
         })
     }
+}
+
+impl KeyUris {
+    /// The URIs of a role; those of any delegated role are the product's.
+    pub fn of(&self, role: &str) -> &[String] {
+        match role {
+            "root" => &self.root,
+            "targets" => &self.targets,
+            "snapshot" => &self.snapshot,
+            "timestamp" => &self.timestamp,
+            _ => &self.product,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, role: &str) -> &mut Vec<String> {
+        match role {
+            "root" => &mut self.root,
+            "targets" => &mut self.targets,
+            "snapshot" => &mut self.snapshot,
+            "timestamp" => &mut self.timestamp,
+            _ => &mut self.product,
+        }
+    }
+
+    /// All URIs of roles that people sign, each once.
+    pub fn uris(&self) -> Vec<String> {
+        let mut uris = [self.root.as_slice(), &self.targets, &self.product].concat();
+        uris.sort();
+        uris.dedup();
+        uris
+    }
+}
+
+impl LifeSpans {
+    /// How long a role's document lives.
+    pub fn of(&self, role: &str) -> Duration {
+        match role {
+            "root" => self.root,
+            "targets" => self.targets,
+            "snapshot" | "timestamp" => self.timestamp,
+            _ => self.product,
+        }
+    }
+}
+
+/// Opens the keys at hand whose public halves are `wanted`. A key file that is not there, as root keys
+/// are, is passed over.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`] if a wanted key that is there can't be opened.
+pub fn signers(
+    folder: &Path,
+    uris: &[String],
+    wanted: impl Fn(&RoleKey) -> bool,
+) -> Result<Vec<Signer>, CliError> {
+    let mut signers = Vec::new();
+    for uri in uris {
+        let uri = resolve(folder, uri)?;
+        if let Some(path) = uri.strip_prefix("file:")
+            && !Path::new(path).exists()
+        {
+            continue;
+        }
+        if wanted(&Signer::public_of(&uri)?.into()) {
+            signers.push(Signer::open(&uri)?);
+        }
+    }
+    Ok(signers)
 }
 
 /// Where the settings of a repository are.

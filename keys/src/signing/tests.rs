@@ -8,6 +8,21 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[test]
+fn foreign_signatures_are_adopted_if_they_verify_m5() {
+    for key in [p256(), ed25519()] {
+        let public = key.public();
+        for foreign in [key.sign(b"m"), key.sign_raw(b"m")] {
+            let adopted = public.adopt(b"m", &foreign).unwrap();
+            assert_eq!(adopted, key.sign(b"m"));
+            assert!(public.adopt(b"n", &foreign).is_err());
+            assert!(public.adopt(b"m", &foreign[1..]).is_err());
+        }
+        assert!(public.adopt(b"m", &[]).is_err());
+        assert!(public.adopt(b"m", &[0; 64]).is_err());
+    }
+}
+
 /// Order of the P-256 group.
 const N: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
 

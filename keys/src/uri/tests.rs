@@ -33,11 +33,49 @@ fn parses_files_and_variables() {
 }
 
 #[test]
-fn rejects_planned_schemes_by_name() {
-    let error = KeyUri::parse("pkcs11:token=a;object=b").unwrap_err();
-    assert_eq!(error.to_string(), "pkcs11: keys are not supported yet");
-    let error = KeyUri::parse("exec:/usr/bin/key").unwrap_err();
-    assert_eq!(error, KeyUriError::NotSupported { scheme: "exec" });
+fn parses_programs_tokens_and_standard_input() {
+    let words = |text: &str| match KeyUri::parse(text) {
+        Ok(KeyUri::Exec(words)) => words,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        words("exec:/usr/bin/kms sign-with alias/fw"),
+        ["/usr/bin/kms", "sign-with", "alias/fw"]
+    );
+    assert_eq!(KeyUri::parse("-"), Ok(KeyUri::Stdin));
+    let text = "pkcs11:token=My%20token;object=root-1;id=%01%ff;type=private?module-path=/usr/lib/p.so&pin-source=file:/run/pin";
+    let Ok(KeyUri::Pkcs11(uri)) = KeyUri::parse(text) else {
+        panic!("a token");
+    };
+    assert_eq!(uri.token.as_deref(), Some("My token"));
+    assert_eq!(uri.object.as_deref(), Some("root-1"));
+    assert_eq!(uri.id.as_deref(), Some(&[1, 255][..]));
+    assert_eq!(uri.module_path.as_deref(), Some("/usr/lib/p.so"));
+    assert_eq!(uri.pin_source.as_deref(), Some("/run/pin"));
+    assert_eq!(uri.serial, None);
+    for text in ["exec:", "exec: a", "exec:a  b", "exec:a "] {
+        assert_eq!(KeyUri::parse(text), Err(KeyUriError::Malformed), "{text}");
+    }
+}
+
+#[test]
+fn rejects_tokens_that_name_no_key_or_a_pin_k75() {
+    for (text, error) in [
+        ("pkcs11:", KeyUriError::Malformed),
+        ("pkcs11:token=a", KeyUriError::Malformed),
+        ("pkcs11:object", KeyUriError::Malformed),
+        ("pkcs11:object=", KeyUriError::Malformed),
+        ("pkcs11:object=%zz", KeyUriError::Malformed),
+        ("pkcs11:object=%4", KeyUriError::Malformed),
+        ("pkcs11:object=%ff", KeyUriError::Malformed),
+        ("pkcs11:object=a;object=b", KeyUriError::Malformed),
+        ("pkcs11:object=a;colour=b", KeyUriError::UnknownAttribute),
+        ("pkcs11:object=a;type=public", KeyUriError::UnknownAttribute),
+        ("pkcs11:object=a?x=y", KeyUriError::UnknownAttribute),
+        ("pkcs11:object=a?pin-value=1234", KeyUriError::Secret),
+    ] {
+        assert_eq!(KeyUri::parse(text), Err(error), "{text}");
+    }
 }
 
 #[test]
@@ -73,7 +111,7 @@ fn rejects_malformed() {
 proptest! {
     #[test]
     fn what_parses_is_displayed_so_that_it_parses_again(
-        text in "((file|env|x):)?/{0,3}\\PC{0,20}",
+        text in "((file|env|exec|pkcs11|x):)?(object=)?/{0,3}\\PC{0,20}",
     ) {
         if let Ok(uri) = KeyUri::parse(&text) {
             // A path of two slashes reads as a host; nothing else is ambiguous.

@@ -1,10 +1,8 @@
 //! `streembit-publisher release`: one command for a CI job, nothing interactive.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::progress::Progress;
 use cli::{CliError, Exit, Output, human};
@@ -19,10 +17,11 @@ use manifests::release::{Content, Release};
 use serde::Serialize;
 
 use crate::deltas::{self, Made};
-use crate::metadata::{self, Files, Next, ReleaseKeys};
-use crate::repository::{Layout, OWN_CLOCK, StoredBlob, TIMESTAMP, verify_with};
-use crate::settings::Settings;
-use crate::{command, head, image};
+use crate::publish::{self, OnlineKeys};
+use crate::repository::{Layout, StoredBlob};
+use crate::settings::{self, Settings};
+use crate::staged::{InForce, Staged};
+use crate::{edit, image};
 
 /// Options of release
 #[derive(Clone, Debug, clap::Args)]
@@ -70,17 +69,25 @@ struct ReleasedDelta {
 /// Runs `release`.
 ///
 /// # Errors
-/// [`CliError`]; the repository is as before then.
+/// [`CliError`]; the repository is as before then. With [`Exit::Quorum`] the release is staged and waits
+/// for more signatures.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let layout = Layout::new(folder);
     let settings = Settings::load(folder)?;
     let _lock = layout.lock()?;
     let now = UtcTime::from_system(SystemTime::now());
     let product = settings.product_name()?;
-    let current = layout.verify(product, OWN_CLOCK)?;
+    let in_force = InForce::load(&layout, product.clone())?;
+    let mut staged = Staged::alone(&layout, product.as_str())?;
     // Keys first: a wrong passcode must not cost an hour of delta making.
-    let keys = ReleaseKeys::open(folder, &settings)?;
-    let (stored, mut release) = store_image(args, &layout, &settings, &current, output)?;
+    let keys = OnlineKeys::open(&layout, &settings)?;
+    let delegations = in_force.repository.targets.delegations();
+    let signers = settings::signers(folder, &settings.keys.product, |key| {
+        let authority = delegations.authority(product.as_str());
+        authority.is_some_and(|authority| authority.distinct_keys().contains(key))
+    })?;
+    let current = &in_force.repository;
+    let (stored, mut release) = store_image(args, &layout, &settings, current, output)?;
     let count = args
         .deltas
         .unwrap_or(settings.deltas)
@@ -93,13 +100,26 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     let bases = deltas::bases(releases, &release, count);
     let made = deltas::make(&layout, &bases, &release.image, output)?;
     release.deltas = made.iter().map(|made| made.delta.clone()).collect();
-    let next = publish(
-        &layout,
-        &settings,
-        (&current, &keys),
-        (&stored, &release),
-        now,
-    )?;
+    let name = target_name(&release)?;
+    let target = ProductTarget {
+        length: stored.blob.size,
+        sha256: stored.sha256,
+        release: Some(release.clone()),
+    };
+    let draft = staged.document(product.as_str(), &in_force, (&settings.lives()?, now))?;
+    draft.edit(|signed| edit::add_target(signed, name.as_str(), target.to_target().to_json()))?;
+    layout
+        .link_target(&stored, &name)
+        .context(Exit::No, "target")?;
+    let demands = staged.demands(&in_force)?;
+    for signer in &signers {
+        staged.sign(&demands, signer)?;
+    }
+    if !staged.lacks(&in_force)?.is_empty() {
+        // Another has to approve it: what is made stays.
+        staged.save(&layout)?;
+    }
+    let next = publish::publish(&layout, &settings, (&in_force, &staged), &keys, now)?;
     report(&stored, &release, &made, &next, output)?;
     Ok(Exit::Done)
 }
@@ -164,76 +184,6 @@ fn store_image(
         deltas: Vec::new(),
     };
     Ok((stored, release))
-}
-
-/// Signs, verifies the result as a device would, and only then commits it.
-fn publish(
-    layout: &Layout,
-    settings: &Settings,
-    (current, keys): (&Repository, &ReleaseKeys),
-    (stored, release): (&StoredBlob, &Release),
-    now: UtcTime,
-) -> Result<Repository, CliError> {
-    let product = settings.product_name()?;
-    let name = target_name(release)?;
-    let mut targets: BTreeMap<Name, ProductTarget> = current.product.targets().clone();
-    let target = ProductTarget {
-        length: stored.blob.size,
-        sha256: stored.sha256,
-        release: Some(release.clone()),
-    };
-    if targets.insert(name.clone(), target).is_some() {
-        let message = format!("version {} is published already", release.version);
-        return Err(CliError::new(Exit::Usage, message).hint("choose another --version"));
-    }
-    let top_version = current.targets.header().version;
-    let top_path = layout.metadata(&format!("{top_version}.targets.json"));
-    let top = durable::read(&top_path, limits::TARGETS_BYTES_MAX).context(Exit::No, "metadata")?;
-    let next = Next {
-        product: &product,
-        product_version: current.product.header().version + 1,
-        targets,
-        version: current.timestamp.header().version + 1,
-        top: (top_version, &top),
-    };
-    let files = metadata::next_files(&next, keys, &settings.lives()?, now);
-    let root = layout.first_root()?;
-    let next = verify_with(root.clone(), product.clone(), now, |request| {
-        match files.get(&request.name) {
-            Some(bytes) => Ok(Some(bytes.clone())),
-            None => layout.read_metadata(request),
-        }
-    })?;
-    layout
-        .link_target(stored, &name)
-        .context(Exit::No, "target")?;
-    write_head(layout, settings, (&next, keys), (&root, &files), now)?;
-    command::init::write(layout, &files)?;
-    Ok(next)
-}
-
-fn write_head(
-    layout: &Layout,
-    settings: &Settings,
-    (next, keys): (&Repository, &ReleaseKeys),
-    (root, files): (&[u8], &Files),
-    now: UtcTime,
-) -> Result<(), CliError> {
-    let (product, channel) = (settings.product_name()?, settings.channel_name()?);
-    let catalog = head::catalog(layout, next, &product, files)?;
-    let catalog = layout
-        .store_blob(&mut catalog.as_slice(), |_| {})
-        .context(Exit::No, "catalog")?;
-    let timestamp = files.get(TIMESTAMP).map(Vec::as_slice).unwrap_or_default();
-    let token = head::sign(
-        &keys.account,
-        (root, timestamp),
-        next,
-        (&channel, catalog.blob),
-        now,
-    )?;
-    let path = layout.head(next.timestamp.header().version, channel.as_str());
-    durable::replace(&path, token.as_bytes(), Access::World).context(Exit::No, "release head")
 }
 
 /// `<product>-<version>.bin` or `.tar`.

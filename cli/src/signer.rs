@@ -1,0 +1,120 @@
+//! Keys that sign, wherever they are: in a file, behind a program, in a token.
+
+mod exec;
+#[cfg(feature = "pkcs11")]
+mod token;
+
+use keys::{KeyUri, PublicKey, SigningKey};
+
+use crate::exit::{CliError, Context as _, Exit};
+use crate::keyfile;
+use exec::Program;
+
+/// A key that signs.
+#[derive(Debug)]
+pub struct Signer {
+    uri: String,
+    public: PublicKey,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Here(Box<SigningKey>),
+    Program(Program),
+    #[cfg(feature = "pkcs11")]
+    Token(token::Token),
+}
+
+impl Signer {
+    /// Opens the key that a URI names. A passcode or PIN is asked for once, here.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Key`].
+    pub fn open(uri: &str) -> Result<Self, CliError> {
+        let (public, place) = match parse(uri)? {
+            KeyUri::Exec(words) => {
+                let program = Program::new(words);
+                (program.public()?, Place::Program(program))
+            }
+            KeyUri::Pkcs11(key) => open_token(&key)?,
+            KeyUri::Env(_) | KeyUri::File(_) | KeyUri::Stdin => {
+                let key = keyfile::open(uri)?;
+                (key.public(), Place::Here(Box::new(key)))
+            }
+        };
+        Ok(Self {
+            uri: uri.to_owned(),
+            public,
+            place,
+        })
+    }
+
+    /// The public half of the key that a URI names; needs neither passcode nor PIN where the key store
+    /// lets it be read without.
+    ///
+    /// # Errors
+    /// As [`Signer::open`].
+    pub fn public_of(uri: &str) -> Result<PublicKey, CliError> {
+        match parse(uri)? {
+            KeyUri::Exec(words) => Program::new(words).public(),
+            KeyUri::Pkcs11(key) => public_in_token(&key),
+            KeyUri::Env(_) | KeyUri::File(_) | KeyUri::Stdin => keyfile::public(uri),
+        }
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// The URI it was opened by.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// Signs in the form that [`PublicKey::verify`] takes. What comes from elsewhere is verified first.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Key`] naming the key.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CliError> {
+        let signature = match &self.place {
+            Place::Here(key) => return Ok(key.sign(message)),
+            Place::Program(program) => program.sign(&self.public, message)?,
+            #[cfg(feature = "pkcs11")]
+            Place::Token(token) => token.sign(&self.public, message)?,
+        };
+        let adopted = self.public.adopt(message, &signature);
+        adopted
+            .context(Exit::Key, format_args!("{} signed wrongly", self.uri))
+            .map_err(|error| error.hint("the public key and the key that signs must be a pair"))
+    }
+}
+
+fn parse(uri: &str) -> Result<KeyUri, CliError> {
+    KeyUri::parse(uri).context(Exit::Key, format_args!("key {uri:?}"))
+}
+
+#[cfg(feature = "pkcs11")]
+fn open_token(key: &keys::Pkcs11Uri) -> Result<(PublicKey, Place), CliError> {
+    let token = token::Token::open(key)?;
+    Ok((token.public()?, Place::Token(token)))
+}
+
+#[cfg(feature = "pkcs11")]
+fn public_in_token(key: &keys::Pkcs11Uri) -> Result<PublicKey, CliError> {
+    token::Token::look(key)?.public()
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn open_token(_: &keys::Pkcs11Uri) -> Result<(PublicKey, Place), CliError> {
+    Err(keyfile::no_tokens())
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn public_in_token(_: &keys::Pkcs11Uri) -> Result<PublicKey, CliError> {
+    Err(keyfile::no_tokens())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! `streembit-publisher doctor`: what expires when, which key is where, what would break.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use cli::signer::Signer;
+use cli::{CliError, Exit, Output, human};
+use manifests::envelope::{Authority, Metadata as _};
+use manifests::instant::UtcTime;
+use serde_json::json;
+
+use crate::command::keys::roles;
+use crate::repository::Layout;
+use crate::settings::{self, Settings};
+use crate::staged::{InForce, Staged};
+
+/// Runs `doctor`.
+///
+/// # Errors
+/// [`CliError`] if the repository can't be read. Exit code 1 if something needs attention.
+pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
+    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let now = UtcTime::from_system(SystemTime::now());
+    let mut findings = Vec::new();
+    let (mut text, mut expiries) = (String::new(), Vec::new());
+    for (role, expires, life) in expiry(&in_force, &settings)? {
+        let left = Duration::from_secs(expires.as_unix().saturating_sub(now.as_unix()));
+        let state = if left.is_zero() {
+            findings.push(format!("{role} is expired: {}", remedy(&role)));
+            "expired".to_owned()
+        } else {
+            if left < life / 2 {
+                findings.push(format!(
+                    "{role} is past half of its life: {}",
+                    remedy(&role)
+                ));
+            }
+            format!("in {}", human::duration(left))
+        };
+        text.push_str(&format!("expires     {role:<10} {expires} ({state})\n"));
+        expiries.push(json!({ "role": role, "expires": expires.to_string(),
+            "left_s": left.as_secs() }));
+    }
+    for (role, authority) in roles(&in_force)? {
+        let here = here(&layout, &settings, &role, &authority);
+        let threshold = authority.threshold();
+        text.push_str(&format!(
+            "keys        {role:<10} {here} of {threshold} needed are here\n"
+        ));
+        let online = matches!(role.as_str(), "snapshot" | "timestamp");
+        if online && here < threshold {
+            findings.push(format!(
+                "{role} can't be signed here: put its key into publisher.toml"
+            ));
+        }
+        if role == "root" && authority.distinct_keys().len() == threshold {
+            findings.push("one lost root key ends all rotations: root add-key".to_owned());
+        }
+        if role == "root" && threshold == 1 {
+            findings.push("one stolen root key is the publisher: root set-threshold 2".to_owned());
+        }
+    }
+    let staged = Staged::load(&layout)?;
+    for lack in staged.lacks(&in_force)? {
+        findings.push(format!(
+            "staged {} waits for {} more signatures by its {} keys",
+            lack.role,
+            lack.threshold - lack.valid,
+            lack.keys
+        ));
+    }
+    for finding in &findings {
+        text.push_str(&format!("attention   {finding}\n"));
+    }
+    let value = json!({ "expires": expiries, "attention": findings });
+    output.result(&value, text.trim_end())?;
+    Ok(if findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::No
+    })
+}
+
+/// Role, expiry and how long such a document lives.
+fn expiry(
+    in_force: &InForce,
+    settings: &Settings,
+) -> Result<Vec<(String, UtcTime, Duration)>, CliError> {
+    let lives = settings.lives()?;
+    let repository = &in_force.repository;
+    let product = in_force.product.to_string();
+    Ok([
+        ("root".to_owned(), repository.root.header().expires),
+        ("targets".to_owned(), repository.targets.header().expires),
+        (product, repository.product.header().expires),
+        ("snapshot".to_owned(), repository.snapshot.header().expires),
+        (
+            "timestamp".to_owned(),
+            repository.timestamp.header().expires,
+        ),
+    ]
+    .into_iter()
+    .map(|(role, expires)| {
+        let life = lives.of(&role);
+        (role, expires, life)
+    })
+    .collect())
+}
+
+fn remedy(role: &str) -> &'static str {
+    match role {
+        "root" => "root expire \"in 1 year\", sign, publish",
+        "snapshot" | "timestamp" => "refresh",
+        "targets" => "role renew targets, sign, publish",
+        _ => "release, or role renew, sign, publish",
+    }
+}
+
+/// How many distinct keys of a role are here.
+fn here(layout: &Layout, settings: &Settings, role: &str, authority: &Authority) -> usize {
+    let keys = authority.distinct_keys();
+    let mut here: Vec<keys::RoleKey> = settings
+        .keys
+        .of(role)
+        .iter()
+        .filter_map(|uri| settings::resolve(&layout.folder, uri).ok())
+        .filter_map(|uri| Signer::public_of(&uri).ok())
+        .map(keys::RoleKey::from)
+        .filter(|key| keys.contains(key))
+        .collect();
+    here.sort();
+    here.dedup();
+    here.len()
+}

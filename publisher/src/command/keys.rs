@@ -1,0 +1,204 @@
+//! `streembit-publisher keys`: which key signs what, new keys for old ones.
+
+use std::path::Path;
+
+use cli::exit::Context as _;
+use cli::keyfile::{self, NewKey};
+use cli::signer::Signer;
+use cli::{CliError, Exit, Output, durable};
+use keys::{Algorithm, RoleKey};
+use manifests::envelope::Authority;
+use manifests::root::Role;
+use serde_json::json;
+
+use crate::edit::{self, Place};
+use crate::repository::Layout;
+use crate::settings::{self, Settings, path_in};
+use crate::staged::InForce;
+
+/// What to do with keys
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum KeysCommand {
+    /// List the keys of every role
+    List,
+    /// Take a key from every role that has it
+    Revoke {
+        /// The key's id, or its first digits
+        #[arg(value_name = "KEYID")]
+        id: String,
+    },
+    /// Replace a key of a role by a new one
+    Rotate(RotateArgs),
+}
+
+/// Which key is replaced by which
+#[derive(Clone, Debug, clap::Args)]
+pub struct RotateArgs {
+    /// The role
+    pub role: String,
+    /// The key that goes: its id, or the first digits [default: the role's only key]
+    #[arg(long, value_name = "KEYID")]
+    pub old: Option<String>,
+    /// The key that comes, a key URI [default: a new key file]
+    #[arg(long, value_name = "URI")]
+    pub new: Option<String>,
+    /// Algorithm of a new key file
+    #[arg(long, default_value = "ed25519")]
+    pub algorithm: Algorithm,
+    /// Don't encrypt a new key file
+    #[arg(long)]
+    pub no_passcode: bool,
+}
+
+/// Runs `keys`.
+///
+/// # Errors
+/// [`CliError`]; nothing is staged then.
+pub fn run(command: &KeysCommand, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    match command {
+        KeysCommand::List => list(folder, output),
+        KeysCommand::Revoke { id } => revoke(id, folder, output),
+        KeysCommand::Rotate(args) => rotate(args, folder, output),
+    }
+}
+
+/// Every role, its keys and threshold, in the order of trust.
+///
+/// # Errors
+/// [`CliError`] if a role is malformed.
+pub fn roles(in_force: &InForce) -> Result<Vec<(String, Authority)>, CliError> {
+    let root = &in_force.repository.root;
+    let top = [Role::Root, Role::Targets, Role::Snapshot, Role::Timestamp];
+    let mut roles: Vec<(String, Authority)> = top
+        .into_iter()
+        .map(|role| (role.name().to_owned(), root.role(role).clone()))
+        .collect();
+    if let manifests::delegations::Delegations::Roles(delegated) =
+        in_force.repository.targets.delegations()
+    {
+        let named =
+            |role: &manifests::delegations::Delegation| (role.name.clone(), role.authority.clone());
+        roles.extend(delegated.iter().map(named));
+    }
+    Ok(roles)
+}
+
+fn list(folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
+    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let places = places(&layout, &settings);
+    let (mut text, mut rows) = (String::new(), Vec::new());
+    for (role, authority) in roles(&in_force)? {
+        let keys = authority.distinct_keys();
+        let threshold = authority.threshold();
+        text.push_str(&format!("{role:<11} {threshold} of {}\n", keys.len()));
+        for key in keys {
+            let place = places.iter().find(|(known, _)| known == key);
+            let place = place.map_or("elsewhere", |(_, uri)| uri.as_str());
+            let kind = key.ours().map_or("rsa", |key| key.algorithm().name());
+            let id = edit::short_id(key);
+            text.push_str(&format!("            {id} {kind:<8} {place}\n"));
+            rows.push(
+                json!({ "role": role, "threshold": threshold, "keyid": key.id(),
+                "algorithm": kind, "uri": place }),
+            );
+        }
+    }
+    output.result(&rows, text.trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// The keys that are here, by their URIs; one that can't be read is elsewhere.
+fn places(layout: &Layout, settings: &Settings) -> Vec<(RoleKey, String)> {
+    let uris = [
+        settings.keys.uris(),
+        settings.keys.snapshot.clone(),
+        settings.keys.timestamp.clone(),
+    ]
+    .concat();
+    let read = |uri: &String| {
+        let resolved = settings::resolve(&layout.folder, uri).ok()?;
+        Some((Signer::public_of(&resolved).ok()?.into(), uri.clone()))
+    };
+    uris.iter().filter_map(read).collect()
+}
+
+fn revoke(id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
+    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let holds = |authority: &Authority| authority.keys().keys().any(|key| key.starts_with(id));
+    let named: Vec<String> = roles(&in_force)?
+        .into_iter()
+        .filter(|(_, authority)| holds(authority))
+        .map(|(role, _)| role)
+        .collect();
+    if named.is_empty() || id.is_empty() {
+        return Err(
+            CliError::new(Exit::Usage, format_args!("no role has the key {id}"))
+                .hint("streembit-publisher keys list"),
+        );
+    }
+    let mut exit = Exit::Done;
+    for role in named {
+        let place = Place::of(&role);
+        exit = super::root::stage(folder, output, place.document(), |signed, _| {
+            edit::remove_key(signed, &place, id)
+        })?;
+    }
+    Ok(exit)
+}
+
+fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let (layout, mut settings) = (Layout::new(folder), Settings::load(folder)?);
+    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let roles = roles(&in_force)?;
+    let authority = roles.iter().find(|(role, _)| *role == args.role);
+    let (_, authority) = authority.ok_or_else(|| {
+        CliError::new(Exit::Usage, format_args!("there is no role {}", args.role))
+            .hint("streembit-publisher keys list")
+    })?;
+    let old = match (
+        &args.old,
+        authority.keys().keys().collect::<Vec<_>>().as_slice(),
+    ) {
+        (Some(id), _) => id.clone(),
+        (None, [only]) => (*only).clone(),
+        (None, keys) => {
+            let message = format!("role {} has {} keys", args.role, keys.len());
+            return Err(CliError::new(Exit::Usage, message).hint("name the one that goes: --old"));
+        }
+    };
+    let uri = match &args.new {
+        Some(uri) => uri.clone(),
+        None => new_key(args, folder)?,
+    };
+    let key = Signer::public_of(&settings::resolve(folder, &uri)?)?;
+    let place = Place::of(&args.role);
+    let exit = super::root::stage(folder, output, place.document(), |signed, _| {
+        edit::add_key(signed, &place, &key)?;
+        edit::remove_key(signed, &place, &old)
+    })?;
+    // The old one stays listed: it signs until the change is published.
+    let uris = settings.keys.of_mut(&args.role);
+    if !uris.contains(&uri) {
+        uris.push(uri);
+        let text = settings.encode()?;
+        durable::replace(&path_in(folder), text.as_bytes(), durable::Access::World)
+            .context(Exit::No, "settings")?;
+    }
+    Ok(exit)
+}
+
+/// Makes the next key file of a role, such as `keys/timestamp-2.key`.
+fn new_key(args: &RotateArgs, folder: &Path) -> Result<String, CliError> {
+    let protection = if args.no_passcode {
+        NewKey::Unprotected
+    } else {
+        NewKey::Encrypted
+    };
+    let path = |number: u32| format!("keys/{}-{number}.key", args.role);
+    let free = (2..1000).map(path).find(|path| !folder.join(path).exists());
+    let path = free.ok_or_else(|| CliError::new(Exit::Key, "a thousand keys of one role"))?;
+    keyfile::create(&folder.join(&path), args.algorithm, &args.role, protection)?;
+    Ok(format!("file:{path}"))
+}

@@ -1,0 +1,241 @@
+//! `streembit-publisher root` and `role`: who may sign what. Changes are staged, not published.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use cli::exit::Context as _;
+use cli::signer::Signer;
+use cli::{CliError, Exit, Output, durable, human};
+use keys::PublicKey;
+use manifests::author::key_id;
+use manifests::envelope::Metadata as _;
+use manifests::instant::UtcTime;
+use manifests::root::Role;
+use serde_json::json;
+
+use crate::edit::{self, Place};
+use crate::publish;
+use crate::repository::Layout;
+use crate::settings::Settings;
+use crate::staged::{InForce, Staged};
+
+/// Bytes of a PEM public key.
+const PEM_BYTES_MAX: u64 = 4096;
+
+/// What to do with the root
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum RootCommand {
+    /// Give a role one more key
+    AddKey(KeyArgs),
+    /// Stage a root that lives this long from now, such as "in 1 year"
+    Expire {
+        /// A duration
+        life: String,
+    },
+    /// Take a key from a role
+    RemoveKey {
+        /// The key's id, or its first digits
+        #[arg(value_name = "KEYID")]
+        id: String,
+        /// The role
+        #[arg(long, default_value = "root")]
+        role: String,
+    },
+    /// Set how many keys of a role must sign
+    SetThreshold {
+        /// How many
+        threshold: u64,
+        /// The role
+        #[arg(long, default_value = "root")]
+        role: String,
+    },
+    /// Show the root in force
+    Show,
+    /// Sign the staged change with these keys
+    Sign(super::sign::Args),
+}
+
+/// A key and the role that gets it
+#[derive(Clone, Debug, clap::Args)]
+pub struct KeyArgs {
+    /// A key URI, or a file with a PEM public key
+    #[arg(value_name = "KEY")]
+    pub key: String,
+    /// The role
+    #[arg(long, default_value = "root")]
+    pub role: String,
+}
+
+/// What to do with delegated roles
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum RoleCommand {
+    /// Give a role one more key
+    AddKey(KeyArgs),
+    /// Stage the next version of a role with a new expiry and nothing else
+    Renew {
+        /// The role
+        role: String,
+    },
+    /// Take a key from a role
+    RemoveKey {
+        /// The role
+        role: String,
+        /// The key's id, or its first digits
+        #[arg(value_name = "KEYID")]
+        id: String,
+    },
+    /// Set how many keys of a role must sign
+    SetThreshold {
+        /// The role
+        role: String,
+        /// How many
+        threshold: u64,
+    },
+}
+
+/// Runs `root`.
+///
+/// # Errors
+/// [`CliError`]; nothing is staged then.
+pub fn run(command: &RootCommand, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    match command {
+        RootCommand::AddKey(args) => add_key(args, folder, output),
+        RootCommand::Expire { life } => {
+            let life = human::parse_duration(life)
+                .context(Exit::Usage, "expire")
+                .map_err(|error| error.hint("such as \"in 6 weeks\""))?;
+            stage(folder, output, "root", |signed, now| {
+                edit::set_expires(signed, now.after(life))
+            })
+        }
+        RootCommand::RemoveKey { id, role } => remove_key(role, id, folder, output),
+        RootCommand::SetThreshold { threshold, role } => {
+            set_threshold(role, *threshold, folder, output)
+        }
+        RootCommand::Show => show(folder, output),
+        RootCommand::Sign(args) => super::sign::run(args, folder, output),
+    }
+}
+
+/// Runs `role`.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_role(command: &RoleCommand, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    match command {
+        RoleCommand::AddKey(args) => add_key(args, folder, output),
+        RoleCommand::Renew { role } => stage(folder, output, role, |_, _| Ok(())),
+        RoleCommand::RemoveKey { role, id } => remove_key(role, id, folder, output),
+        RoleCommand::SetThreshold { role, threshold } => {
+            set_threshold(role, *threshold, folder, output)
+        }
+    }
+}
+
+fn add_key(args: &KeyArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let key = public_key(&args.key)?;
+    let place = Place::of(&args.role);
+    stage(folder, output, place.document(), |signed, _| {
+        edit::add_key(signed, &place, &key)
+    })
+}
+
+fn remove_key(role: &str, id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let place = Place::of(role);
+    stage(folder, output, place.document(), |signed, _| {
+        edit::remove_key(signed, &place, id)
+    })
+}
+
+fn set_threshold(
+    role: &str,
+    threshold: u64,
+    folder: &Path,
+    output: Output,
+) -> Result<Exit, CliError> {
+    let place = Place::of(role);
+    stage(folder, output, place.document(), |signed, _| {
+        edit::set_threshold(signed, &place, threshold)
+    })
+}
+
+/// The public key of a PEM file or a key URI.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`].
+pub fn public_key(text: &str) -> Result<PublicKey, CliError> {
+    let path = Path::new(text.strip_prefix("file:").unwrap_or(text));
+    if let Ok(bytes) = durable::read(path, PEM_BYTES_MAX)
+        && let Ok(pem) = std::str::from_utf8(&bytes)
+        && pem.starts_with("-----BEGIN PUBLIC KEY-----")
+    {
+        return PublicKey::from_pem(pem).context(Exit::Key, text);
+    }
+    Signer::public_of(text)
+}
+
+/// Changes the next version of a role, stages it and shows what it comes to.
+///
+/// # Errors
+/// [`CliError`]; what was staged before stays.
+pub fn stage(
+    folder: &Path,
+    output: Output,
+    role: &str,
+    change: impl FnOnce(&mut manifests::json::Json, UtcTime) -> Result<(), CliError>,
+) -> Result<Exit, CliError> {
+    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
+    let _lock = layout.lock()?;
+    let now = UtcTime::from_system(SystemTime::now());
+    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let mut staged = Staged::load(&layout)?;
+    let draft = staged.document(role, &in_force, (&settings.lives()?, now))?;
+    draft.edit(|signed| change(signed, now))?;
+    // What a device would not take is not staged.
+    staged.demands(&in_force)?;
+    staged.save(&layout)?;
+    publish::show(&in_force.documents, &staged, output);
+    let lacks = staged.lacks(&in_force)?;
+    let value = json!({ "staged": staged.documents.keys().collect::<Vec<_>>(), "lacks": lacks });
+    output.result(
+        &value,
+        "staged      next: streembit-publisher sign, then publish",
+    )?;
+    Ok(Exit::Done)
+}
+
+fn show(folder: &Path, output: Output) -> Result<Exit, CliError> {
+    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
+    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let root = &in_force.repository.root;
+    let mut text = format!(
+        "version     {}\nexpires     {}",
+        root.header().version,
+        root.header().expires
+    );
+    let mut roles = Vec::new();
+    for role in Role::ALL {
+        let authority = root.role(role);
+        let keys: Vec<String> = authority
+            .distinct_keys()
+            .into_iter()
+            .map(edit::short_id)
+            .collect();
+        text.push_str(&format!(
+            "\n{:<11} {} of {}: {}",
+            role.name(),
+            authority.threshold(),
+            keys.len(),
+            keys.join(" ")
+        ));
+        roles
+            .push(json!({ "role": role.name(), "threshold": authority.threshold(), "keys": keys }));
+    }
+    if let Some(account) = root.account() {
+        text.push_str(&format!("\naccount     {}", edit::short(&key_id(account))));
+    }
+    let value = json!({ "version": root.header().version,
+        "expires": root.header().expires.to_string(), "roles": roles });
+    output.result(&value, text)?;
+    Ok(Exit::Done)
+}

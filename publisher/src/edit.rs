@@ -1,0 +1,248 @@
+//! Edits of role documents as JSON, so that members that we don't know stay.
+
+use std::collections::BTreeMap;
+
+use cli::{CliError, Exit};
+use keys::{PublicKey, RoleKey};
+use manifests::author::key_id;
+use manifests::instant::UtcTime;
+use manifests::json::Json;
+
+/// Where the keys of a role are named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A top-level role, in the root.
+    Root(&'static str),
+    /// A delegated role, in the top-level targets.
+    Delegated(String),
+}
+
+impl Place {
+    /// Finds the place of a role by its name.
+    pub fn of(role: &str) -> Self {
+        match role {
+            "root" => Self::Root("root"),
+            "targets" => Self::Root("targets"),
+            "snapshot" => Self::Root("snapshot"),
+            "timestamp" => Self::Root("timestamp"),
+            other => Self::Delegated(other.to_owned()),
+        }
+    }
+
+    /// The role in whose document the keys are named.
+    pub const fn document(&self) -> &'static str {
+        match self {
+            Self::Root(_) => "root",
+            Self::Delegated(_) => "targets",
+        }
+    }
+
+    /// The role's name.
+    pub fn role(&self) -> &str {
+        match self {
+            Self::Root(role) => role,
+            Self::Delegated(role) => role,
+        }
+    }
+}
+
+fn members(json: &mut Json) -> Result<&mut BTreeMap<String, Json>, CliError> {
+    match json {
+        Json::Object(members) => Ok(members),
+        _ => Err(malformed()),
+    }
+}
+
+fn items(json: &mut Json) -> Result<&mut Vec<Json>, CliError> {
+    match json {
+        Json::Array(items) => Ok(items),
+        _ => Err(malformed()),
+    }
+}
+
+fn member<'a>(json: &'a mut Json, name: &str) -> Result<&'a mut Json, CliError> {
+    members(json)?.get_mut(name).ok_or_else(malformed)
+}
+
+fn malformed() -> CliError {
+    CliError::new(Exit::No, "the document in force has another shape")
+        .hint("streembit-publisher verify")
+}
+
+/// Raises the version by one and sets the expiry.
+///
+/// # Errors
+/// [`CliError`] if the document is malformed.
+pub fn next_version(signed: &mut Json, expires: UtcTime) -> Result<(), CliError> {
+    let version = signed.integer("version", 1).map_err(|_| malformed())?;
+    *member(signed, "version")? = Json::from(version + 1);
+    set_expires(signed, expires)
+}
+
+/// Sets the expiry.
+///
+/// # Errors
+/// [`CliError`] if the document is malformed.
+pub fn set_expires(signed: &mut Json, expires: UtcTime) -> Result<(), CliError> {
+    *member(signed, "expires")? = Json::from(expires.to_string().as_str());
+    Ok(())
+}
+
+/// The object with `keyids` and `threshold` of a role.
+fn role_entry<'a>(signed: &'a mut Json, place: &Place) -> Result<&'a mut Json, CliError> {
+    match place {
+        Place::Root(role) => member(member(signed, "roles")?, role),
+        Place::Delegated(name) => {
+            let roles = items(member(member(signed, "delegations")?, "roles")?)?;
+            let named = |role: &&mut Json| role.string("name").is_ok_and(|found| found == name);
+            roles.iter_mut().find(named).ok_or_else(|| {
+                CliError::new(Exit::Usage, format_args!("there is no role {name}"))
+                    .hint("streembit-publisher keys list")
+            })
+        }
+    }
+}
+
+fn keys_of<'a>(signed: &'a mut Json, place: &Place) -> Result<&'a mut Json, CliError> {
+    match place {
+        Place::Root(_) => member(signed, "keys"),
+        Place::Delegated(_) => member(member(signed, "delegations")?, "keys"),
+    }
+}
+
+fn key_to_json(key: &PublicKey) -> Json {
+    let tuf = key.to_tuf();
+    Json::object([
+        ("keytype", Json::from(tuf.keytype.as_str())),
+        ("scheme", Json::from(tuf.scheme.as_str())),
+        (
+            "keyval",
+            Json::object([("public", Json::from(tuf.public.as_str()))]),
+        ),
+    ])
+}
+
+/// Gives a role one more key.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if it has the key already.
+pub fn add_key(signed: &mut Json, place: &Place, key: &PublicKey) -> Result<(), CliError> {
+    let id = key_id(key);
+    let ids = items(member(role_entry(signed, place)?, "keyids")?)?;
+    if ids.iter().any(|known| known.as_str() == Some(&id)) {
+        let message = format!("role {} has the key {} already", place.role(), short(&id));
+        return Err(CliError::new(Exit::Usage, message).hint("streembit-publisher keys list"));
+    }
+    ids.push(Json::from(id.as_str()));
+    members(keys_of(signed, place)?)?.insert(id, key_to_json(key));
+    Ok(())
+}
+
+/// Takes a key from a role. Ids may be shortened.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if the role has no such key, or several, or too few would be left.
+pub fn remove_key(signed: &mut Json, place: &Place, id: &str) -> Result<(), CliError> {
+    let entry = role_entry(signed, place)?;
+    let threshold = entry.integer("threshold", 1).map_err(|_| malformed())?;
+    let ids = items(member(entry, "keyids")?)?;
+    let fits = |known: &Json| known.as_str().is_some_and(|known| known.starts_with(id));
+    let found = ids.iter().filter(|known| fits(known)).count();
+    if found != 1 || id.is_empty() {
+        let message = format!("role {}: {found} keys have the id {id}", place.role());
+        return Err(CliError::new(Exit::Usage, message).hint("streembit-publisher keys list"));
+    }
+    if (ids.len() as u64) <= threshold {
+        let message = format!(
+            "role {} would have {} keys for a threshold of {threshold}",
+            place.role(),
+            ids.len() - 1
+        );
+        return Err(
+            CliError::new(Exit::Usage, message).hint("add a key first, or lower the threshold")
+        );
+    }
+    ids.retain(|known| !fits(known));
+    drop_unused_keys(signed, place)
+}
+
+/// Keys that no role of the document names any more go from it.
+fn drop_unused_keys(signed: &mut Json, place: &Place) -> Result<(), CliError> {
+    let mut used = Vec::new();
+    let mut note = |entry: &mut Json| -> Result<(), CliError> {
+        for id in items(member(entry, "keyids")?)? {
+            used.extend(id.as_str().map(str::to_owned));
+        }
+        Ok(())
+    };
+    match place {
+        Place::Root(_) => {
+            for entry in members(member(signed, "roles")?)?.values_mut() {
+                note(entry)?;
+            }
+        }
+        Place::Delegated(_) => {
+            for entry in items(member(member(signed, "delegations")?, "roles")?)? {
+                note(entry)?;
+            }
+        }
+    }
+    members(keys_of(signed, place)?)?.retain(|id, _| used.contains(id));
+    Ok(())
+}
+
+/// Sets how many keys of a role must sign.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if the role has fewer keys.
+pub fn set_threshold(signed: &mut Json, place: &Place, threshold: u64) -> Result<(), CliError> {
+    let entry = role_entry(signed, place)?;
+    let keys = items(member(entry, "keyids")?)?.len() as u64;
+    if threshold == 0 || threshold > keys {
+        let message = format!(
+            "role {}: threshold {threshold} with {keys} keys",
+            place.role()
+        );
+        return Err(CliError::new(Exit::Usage, message).hint("add keys first"));
+    }
+    *member(entry, "threshold")? = Json::from(threshold);
+    Ok(())
+}
+
+/// Removes a target of a product role.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if there is none of this name.
+pub fn remove_target(signed: &mut Json, name: &str) -> Result<(), CliError> {
+    let removed = members(member(signed, "targets")?)?.remove(name);
+    removed.map(drop).ok_or_else(|| {
+        CliError::new(Exit::Usage, format_args!("there is no target {name}"))
+            .hint("streembit-publisher list")
+    })
+}
+
+/// Adds a target to a product role.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if the name is taken.
+pub fn add_target(signed: &mut Json, name: &str, target: Json) -> Result<(), CliError> {
+    let targets = members(member(signed, "targets")?)?;
+    if targets.contains_key(name) {
+        return Err(
+            CliError::new(Exit::Usage, format_args!("{name} is published already"))
+                .hint("choose another --version"),
+        );
+    }
+    targets.insert(name.to_owned(), target);
+    Ok(())
+}
+
+/// The first digits of a key id, as people see it.
+pub fn short(id: &str) -> String {
+    id.chars().take(16).collect()
+}
+
+/// The first digits of a key's id.
+pub fn short_id(key: &RoleKey) -> String {
+    short(&key.id())
+}

@@ -1,0 +1,224 @@
+//! Publishing: staged roles, a new snapshot and timestamp, the release head, in one commit.
+
+use std::collections::BTreeMap;
+
+use cli::durable::{self, Access};
+use cli::exit::Context as _;
+use cli::signer::Signer;
+use cli::{CliError, Exit, Output};
+use keys::{RoleKey, SigningKey};
+use manifests::author::Draft;
+use manifests::client::Repository;
+use manifests::envelope::{Authority, Metadata as _};
+use manifests::file_meta::FileMeta;
+use manifests::header::Header;
+use manifests::instant::UtcTime;
+use manifests::json::Json;
+use manifests::root::Role;
+use manifests::snapshot::Snapshot;
+use manifests::timestamp::Timestamp;
+
+use crate::head;
+use crate::repository::{Layout, TIMESTAMP, verify_with};
+use crate::settings::{self, Settings};
+use crate::staged::{Drafts, InForce, Lack, Staged};
+
+/// Metadata files by name.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// The keys that every publication needs, opened before anything takes time.
+#[derive(Debug)]
+pub struct OnlineKeys {
+    snapshot: Vec<Signer>,
+    timestamp: Vec<Signer>,
+    account: SigningKey,
+}
+
+impl OnlineKeys {
+    /// Opens those that are here.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Key`].
+    pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, CliError> {
+        let (folder, keys) = (layout.folder.as_path(), &settings.keys);
+        Ok(Self {
+            snapshot: settings::signers(folder, &keys.snapshot, |_| true)?,
+            timestamp: settings::signers(folder, &keys.timestamp, |_| true)?,
+            account: cli::keyfile::open(&settings::resolve(folder, &keys.account)?)?,
+        })
+    }
+}
+
+/// Publishes what is staged, or with nothing staged a fresh snapshot and timestamp.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Quorum`] naming who has not signed; the repository is as before then.
+pub fn publish(
+    layout: &Layout,
+    settings: &Settings,
+    (in_force, staged): (&InForce, &Staged),
+    keys: &OnlineKeys,
+    now: UtcTime,
+) -> Result<Repository, CliError> {
+    let lacks = staged.lacks(in_force)?;
+    if !lacks.is_empty() {
+        return Err(unsigned(&lacks));
+    }
+    let mut files = Files::new();
+    let mut meta = in_force.repository.snapshot.files().clone();
+    for (role, draft) in &staged.documents {
+        let version = draft.version().context(Exit::No, role)?;
+        let bytes = draft.encode();
+        if role != "root" {
+            meta.insert(format!("{role}.json"), FileMeta::of(version, &bytes));
+        }
+        files.insert(format!("{version}.{role}.json"), bytes);
+    }
+    let root = staged.root(in_force)?;
+    let header = Header {
+        version: in_force.repository.timestamp.header().version + 1,
+        expires: now.after(settings.lives()?.timestamp),
+    };
+    let old = &in_force.repository.root;
+    let online = |role: Role, signers: &[Signer], signed: Json| {
+        sign_online(signers, (old.role(role), root.role(role)), signed)
+    };
+    let snapshot = Snapshot::new(header, meta).to_signed();
+    let snapshot = online(Role::Snapshot, &keys.snapshot, snapshot)?;
+    let timestamp = Timestamp::new(header, FileMeta::of(header.version, &snapshot));
+    let timestamp = online(Role::Timestamp, &keys.timestamp, timestamp.to_signed())?;
+    files.insert(format!("{}.snapshot.json", header.version), snapshot);
+    files.insert(TIMESTAMP.to_owned(), timestamp);
+    let next = verify_with(
+        layout.first_root()?,
+        in_force.product.clone(),
+        now,
+        |request| match files.get(&request.name) {
+            Some(bytes) => Ok(Some(bytes.clone())),
+            None => layout.read_metadata(request),
+        },
+    )?;
+    write_head(layout, settings, (&next, &files), &keys.account, now)?;
+    layout.commit(&files)?;
+    staged.discard(layout)?;
+    Ok(next)
+}
+
+/// Signs with the keys at hand that the role has, and with those that it had: a device that has not
+/// seen the new root yet follows all the same.
+fn sign_online(
+    signers: &[Signer],
+    (old, new): (&Authority, &Authority),
+    signed: Json,
+) -> Result<Vec<u8>, CliError> {
+    let mut draft = Draft::new(signed);
+    let message = draft.message();
+    for signer in signers {
+        let key = RoleKey::from(signer.public().clone());
+        if new.distinct_keys().contains(&key) || old.distinct_keys().contains(&key) {
+            draft.add(signer.public(), &signer.sign(&message)?);
+        }
+    }
+    Ok(draft.encode())
+}
+
+fn unsigned(lacks: &[Lack]) -> CliError {
+    let lines = lacks.iter().map(|lack| {
+        format!(
+            "{} has {} of {} signatures by its {} keys, not yet signed: {}",
+            lack.role,
+            lack.valid,
+            lack.threshold,
+            lack.keys,
+            lack.missing.join(" ")
+        )
+    });
+    let lines: Vec<String> = lines.collect();
+    CliError::new(Exit::Quorum, lines.join("; "))
+        .hint("streembit-publisher sign, or stage FILE for signers elsewhere and approve what they signed")
+}
+
+fn write_head(
+    layout: &Layout,
+    settings: &Settings,
+    (next, files): (&Repository, &Files),
+    account: &SigningKey,
+    now: UtcTime,
+) -> Result<(), CliError> {
+    let (product, channel) = (settings.product_name()?, settings.channel_name()?);
+    let catalog = head::catalog(layout, next, &product, files)?;
+    let catalog = layout
+        .store_blob(&mut catalog.as_slice(), |_| {})
+        .context(Exit::No, "catalog")?;
+    let timestamp = files.get(TIMESTAMP).map(Vec::as_slice).unwrap_or_default();
+    let token = head::sign(
+        account,
+        (&layout.first_root()?, timestamp),
+        next,
+        (&channel, catalog.blob),
+        now,
+    )?;
+    let path = layout.head(next.timestamp.header().version, channel.as_str());
+    durable::replace(&path, token.as_bytes(), Access::World).context(Exit::No, "release head")
+}
+
+/// Signs the staged change with every key of the settings that may and can; keys that are elsewhere
+/// are passed over.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`] if a key that is here can't be opened.
+pub fn sign_with_keys_here(
+    layout: &Layout,
+    settings: &Settings,
+    (in_force, staged): (&InForce, &mut Staged),
+    output: Output,
+) -> Result<(), CliError> {
+    let demands = staged.demands(in_force)?;
+    let wanted = |key: &RoleKey| {
+        let mut demands = demands.iter();
+        demands.any(|demand| demand.authority.distinct_keys().contains(key))
+    };
+    let uris = settings.keys.uris();
+    for signer in settings::signers(&layout.folder, &uris, wanted)? {
+        let roles = staged.sign(&demands, &signer)?;
+        output.note(format_args!(
+            "signed      {} by {}",
+            roles.join(" "),
+            signer.uri()
+        ));
+    }
+    Ok(())
+}
+
+/// Shows what is staged: the difference to what is in force, and the digest of what is signed.
+pub fn show(in_force: &Drafts, staged: &Staged, output: Output) {
+    for (role, draft) in &staged.documents {
+        let old = in_force.get(role).map(Draft::signed);
+        output.note(format_args!("{role}"));
+        for line in crate::preview::differences(role, old, draft.signed()) {
+            output.note(format_args!("  {line}"));
+        }
+        output.note(format_args!(
+            "    digest {}",
+            grouped(&draft.digest().to_string())
+        ));
+    }
+}
+
+/// A digest in groups of eight, so that people can read it to each other.
+fn grouped(digest: &str) -> String {
+    let characters: Vec<char> = digest.chars().collect();
+    let groups: Vec<String> = characters
+        .chunks(8)
+        .map(|group| group.iter().collect())
+        .collect();
+    groups.join(" ")
+}
+
+/// One signer of a URI that is named on the command line.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`].
+pub fn named_signers(uris: &[String]) -> Result<Vec<Signer>, CliError> {
+    uris.iter().map(|uri| Signer::open(uri)).collect()
+}

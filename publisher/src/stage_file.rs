@@ -1,0 +1,175 @@
+//! One self-contained file with a staged change and what it changes, for signers on other machines.
+
+use std::path::Path;
+
+use cli::durable::{self, Access};
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use manifests::author::Draft;
+use manifests::client::{Client, Repository};
+use manifests::digest::Sha256;
+use manifests::envelope::Envelope;
+use manifests::json::{self, Json};
+use manifests::name::Name;
+use manifests::root::Root;
+
+use crate::repository::{Layout, OWN_CLOCK};
+use crate::staged::{Drafts, InForce, Staged};
+
+/// Names the format.
+const KIND: &str = "streembit-stage/1";
+/// Bytes of a file: the metadata of a repository, as in a catalog.
+const BYTES_MAX: u64 = manifests::limits::CATALOG_BYTES_MAX;
+/// Files of the repository in force: its root chain and four roles.
+const FILES_MAX: usize = manifests::limits::CATALOG_FILES_MAX;
+
+/// A staged change on its way between machines.
+#[derive(Debug)]
+pub struct StageFile {
+    /// SHA-256 of root version 1: whose change it is.
+    pub publisher_id: Sha256,
+    product: Name,
+    /// The metadata in force, by file name, byte for byte.
+    files: Vec<(String, Vec<u8>)>,
+    /// The change.
+    pub staged: Staged,
+}
+
+impl StageFile {
+    /// Takes the staged change of a repository.
+    ///
+    /// # Errors
+    /// [`CliError`] naming the file.
+    pub fn of(layout: &Layout, in_force: &InForce, staged: Staged) -> Result<Self, CliError> {
+        let first = layout.first_root()?;
+        let mut names =
+            crate::repository::names_in_force(&in_force.repository, in_force.product.as_str());
+        names.push(crate::repository::TIMESTAMP.to_owned());
+        let mut files = Vec::new();
+        for name in names {
+            let bytes = layout.read_file(&name, BYTES_MAX)?;
+            files.push((name, bytes));
+        }
+        Ok(Self {
+            publisher_id: Sha256::of(&first),
+            product: in_force.product.clone(),
+            files,
+            staged,
+        })
+    }
+
+    /// Verifies what is in force from the root chain in the file. Whether its first root is the right one
+    /// is for the signer to compare: [`StageFile::publisher_id`].
+    ///
+    /// # Errors
+    /// [`CliError`] naming file and rule.
+    pub fn in_force(&self) -> Result<InForce, CliError> {
+        let find = |name: &str| {
+            let found = self.files.iter().find(|(found, _)| found == name);
+            found.map(|(_, bytes)| bytes.clone())
+        };
+        let first = find("1.root.json").unwrap_or_default();
+        Envelope::<Root>::parse(&first).context(Exit::No, "1.root.json")?;
+        let stored = manifests::client::Stored {
+            root: first,
+            ..Default::default()
+        };
+        let refuse = |error: &manifests::client::ClientError| crate::repository::from_client(error);
+        let client = Client::for_product(stored, self.product.clone(), OWN_CLOCK);
+        let mut client = client.map_err(|error| refuse(&error))?;
+        while let Some(request) = client.request() {
+            let bytes = find(&request.name);
+            client
+                .respond(bytes.as_deref())
+                .map_err(|error| refuse(&error))?;
+        }
+        let repository = client.finish().map_err(|error| refuse(&error))?;
+        let documents = self.documents(&repository)?;
+        Ok(InForce {
+            repository,
+            product: self.product.clone(),
+            documents,
+        })
+    }
+
+    fn documents(&self, repository: &Repository) -> Result<Drafts, CliError> {
+        use manifests::envelope::Metadata as _;
+        let mut documents = Drafts::new();
+        for (role, version) in [
+            ("root", repository.root.header().version),
+            ("targets", repository.targets.header().version),
+            (self.product.as_str(), repository.product.header().version),
+        ] {
+            let name = format!("{version}.{role}.json");
+            if let Some((_, bytes)) = self.files.iter().find(|(found, _)| *found == name) {
+                let draft = Draft::parse(bytes).context(Exit::No, &name)?;
+                documents.insert(role.to_owned(), draft);
+            }
+        }
+        Ok(documents)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`CliError`] naming file and member.
+    pub fn load(path: &Path) -> Result<Self, CliError> {
+        let bytes = durable::read(path, BYTES_MAX).context(Exit::Usage, "staged change")?;
+        let parsed = Self::parse(&bytes);
+        parsed.context(Exit::Usage, path.display())
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, manifests::envelope::ParseError> {
+        let document = json::parse(bytes)?;
+        if document.string("type")? != KIND {
+            return Err(json::wrong("type", KIND).into());
+        }
+        let publisher_id = Sha256::parse(document.string("publisher_id")?)
+            .map_err(|_| json::wrong("publisher_id", "64 lower-case hex digits"))?;
+        let mut files = Vec::new();
+        for (name, text) in document.members("in_force", FILES_MAX)? {
+            let text = text.as_str().ok_or_else(|| json::wrong(name, "a string"))?;
+            files.push((name.clone(), text.as_bytes().to_vec()));
+        }
+        let first = files.iter().find(|(name, _)| name == "1.root.json");
+        if first.is_none_or(|(_, bytes)| Sha256::of(bytes) != publisher_id) {
+            return Err(json::wrong("publisher_id", "the digest of 1.root.json").into());
+        }
+        let mut staged = Staged::default();
+        for (role, text) in document.members("staged", FILES_MAX)? {
+            let text = text.as_str().ok_or_else(|| json::wrong(role, "a string"))?;
+            let draft = Draft::parse(text.as_bytes())?;
+            staged.documents.insert(role.clone(), draft);
+        }
+        Ok(Self {
+            publisher_id,
+            product: Name::parse(document.string("product")?)?,
+            files,
+            staged,
+        })
+    }
+
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn save(&self, path: &Path) -> Result<(), CliError> {
+        let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes).as_ref());
+        let files = self.files.iter();
+        let in_force = files.map(|(name, bytes)| (name.clone(), text(bytes)));
+        let documents = self.staged.documents.iter();
+        let staged = documents.map(|(role, draft)| (role.clone(), text(&draft.encode())));
+        let document = Json::object([
+            ("type", Json::from(KIND)),
+            (
+                "publisher_id",
+                Json::from(self.publisher_id.to_string().as_str()),
+            ),
+            ("product", Json::from(self.product.as_str())),
+            ("in_force", Json::Object(in_force.collect())),
+            ("staged", Json::Object(staged.collect())),
+        ]);
+        durable::replace(path, &json::encode_pretty(&document), Access::World)
+            .context(Exit::No, "staged change")
+    }
+}

@@ -1,0 +1,310 @@
+//! The staged change: next versions of roles on their way to enough signatures, in `staged/<role>.json`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use cli::durable::{self, Access, PathError};
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use manifests::author::Draft;
+use manifests::client::Repository;
+use manifests::envelope::{Authority, Metadata as _};
+use manifests::instant::UtcTime;
+use manifests::limits::TARGETS_BYTES_MAX;
+use manifests::name::Name;
+use manifests::root::{Role, Root};
+use manifests::targets::Targets;
+
+use crate::edit;
+use crate::repository::{Layout, OWN_CLOCK};
+use crate::settings::LifeSpans;
+
+/// Documents by role.
+pub type Drafts = BTreeMap<String, Draft>;
+
+/// What devices trust now.
+#[derive(Debug)]
+pub struct InForce {
+    /// As verified.
+    pub repository: Repository,
+    /// The product whose role is among the documents.
+    pub product: Name,
+    /// Root, targets and the product's role as they were published.
+    pub documents: Drafts,
+}
+
+impl InForce {
+    /// Verifies the repository and reads its documents.
+    ///
+    /// # Errors
+    /// [`CliError`] naming file and rule.
+    pub fn load(layout: &Layout, product: Name) -> Result<Self, CliError> {
+        let repository = layout.verify(product.clone(), OWN_CLOCK)?;
+        let mut documents = Drafts::new();
+        for (role, version) in [
+            ("root", repository.root.header().version),
+            ("targets", repository.targets.header().version),
+            (product.as_str(), repository.product.header().version),
+        ] {
+            let bytes = layout.read_file(&format!("{version}.{role}.json"), TARGETS_BYTES_MAX)?;
+            let draft = Draft::parse(&bytes).context(Exit::No, format_args!("{role}.json"))?;
+            documents.insert(role.to_owned(), draft);
+        }
+        Ok(Self {
+            repository,
+            product,
+            documents,
+        })
+    }
+}
+
+/// Who must sign a document, and why.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// The document.
+    pub role: String,
+    /// `present` or `new` keys; a root needs both.
+    pub keys: &'static str,
+    /// The keys and their threshold.
+    pub authority: Authority,
+}
+
+/// What a demand still lacks.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Lack {
+    /// The document.
+    pub role: String,
+    /// `present` or `new` keys.
+    pub keys: &'static str,
+    /// Valid signatures by distinct keys.
+    pub valid: usize,
+    /// How many must be.
+    pub threshold: usize,
+    /// Keys that could sign and have not, shortened ids.
+    pub missing: Vec<String>,
+}
+
+/// The change as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staged {
+    /// The next version of each role that changes.
+    pub documents: Drafts,
+}
+
+impl Staged {
+    /// Reads what is staged.
+    ///
+    /// # Errors
+    /// [`CliError`] naming the file.
+    pub fn load(layout: &Layout) -> Result<Self, CliError> {
+        let folder = layout.staged();
+        let mut documents = Drafts::new();
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            entries => entries
+                .map_err(|error| PathError::new(&folder, error))
+                .context(Exit::No, "staged change")?,
+        };
+        for entry in entries {
+            let path = entry.context(Exit::No, "staged change")?.path();
+            let Some(role) = path
+                .file_name()
+                .and_then(|name| name.to_str()?.strip_suffix(".json"))
+            else {
+                continue;
+            };
+            let bytes =
+                durable::read(&path, TARGETS_BYTES_MAX).context(Exit::No, "staged change")?;
+            let draft = Draft::parse(&bytes).context(Exit::No, path.display())?;
+            documents.insert(role.to_owned(), draft);
+        }
+        Ok(Self { documents })
+    }
+
+    /// A change of one role that shall be published by itself.
+    ///
+    /// # Errors
+    /// [`CliError`] if the role is staged already.
+    pub fn alone(layout: &Layout, role: &str) -> Result<Self, CliError> {
+        if Self::load(layout)?.documents.contains_key(role) {
+            let message = format!("a change of {role} is staged already");
+            return Err(CliError::new(Exit::No, message)
+                .hint("streembit-publisher publish, or stage --discard"));
+        }
+        Ok(Self::default())
+    }
+
+    /// Writes what is staged.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn save(&self, layout: &Layout) -> Result<(), CliError> {
+        durable::create_folder(&layout.staged()).context(Exit::No, "staged change")?;
+        for (role, draft) in &self.documents {
+            durable::replace(&path(layout, role), &draft.encode(), Access::World)
+                .context(Exit::No, "staged change")
+                .map_err(|error| error.hint(durable::DISK_FIX))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the staged documents of these roles.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn discard(&self, layout: &Layout) -> Result<(), CliError> {
+        for role in self.documents.keys() {
+            durable::remove(&path(layout, role)).context(Exit::No, "staged change")?;
+        }
+        Ok(())
+    }
+
+    /// The staged document of a role, begun from the one in force if there is none yet.
+    ///
+    /// # Errors
+    /// [`CliError`] if there is no such role.
+    pub fn document(
+        &mut self,
+        role: &str,
+        in_force: &InForce,
+        (lives, now): (&LifeSpans, UtcTime),
+    ) -> Result<&mut Draft, CliError> {
+        if !self.documents.contains_key(role) {
+            let current = in_force.documents.get(role).ok_or_else(|| {
+                CliError::new(Exit::Usage, format_args!("there is no role {role}"))
+                    .hint("streembit-publisher keys list")
+            })?;
+            let mut draft = current.clone();
+            let expires = now.after(lives.of(role));
+            draft.edit(|signed| edit::next_version(signed, expires))?;
+            self.documents.insert(role.to_owned(), draft);
+        }
+        let draft = self.documents.get_mut(role);
+        draft.ok_or_else(|| CliError::new(Exit::No, "staged change"))
+    }
+
+    /// The root that will be in force.
+    ///
+    /// # Errors
+    /// [`CliError`] if the staged one is malformed.
+    pub fn root(&self, in_force: &InForce) -> Result<Root, CliError> {
+        match self.documents.get("root") {
+            Some(draft) => Root::from_signed(draft.signed()).context(Exit::No, "staged root"),
+            None => Ok((*in_force.repository.root).clone()),
+        }
+    }
+
+    /// Who must sign what.
+    ///
+    /// # Errors
+    /// [`CliError`] if a document is malformed, or does not follow the one in force.
+    pub fn demands(&self, in_force: &InForce) -> Result<Vec<Demand>, CliError> {
+        let root = self.root(in_force)?;
+        let mut demands = Vec::new();
+        let mut demand = |role: &str, keys, authority: &Authority| {
+            let (role, authority) = (role.to_owned(), authority.clone());
+            demands.push(Demand {
+                role,
+                keys,
+                authority,
+            });
+        };
+        for (role, draft) in &self.documents {
+            check_order(role, draft, in_force)?;
+            match role.as_str() {
+                "root" => {
+                    let present = in_force.repository.root.role(Role::Root);
+                    demand(role, "present", present);
+                    demand(role, "new", root.role(Role::Root));
+                }
+                "targets" => demand(role, "present", root.role(Role::Targets)),
+                _ => {
+                    let targets = self.targets(in_force)?;
+                    let authority = targets.delegations().authority(role).cloned();
+                    let authority = authority.ok_or_else(|| {
+                        CliError::new(Exit::No, format_args!("nothing is delegated to {role}"))
+                            .hint("streembit-publisher role add")
+                    })?;
+                    demand(role, "present", &authority);
+                }
+            }
+        }
+        Ok(demands)
+    }
+
+    fn targets(&self, in_force: &InForce) -> Result<Targets, CliError> {
+        match self.documents.get("targets") {
+            Some(draft) => Targets::from_signed(draft.signed()).context(Exit::No, "staged targets"),
+            None => Ok((*in_force.repository.targets).clone()),
+        }
+    }
+
+    /// What is lacking before it can be published.
+    ///
+    /// # Errors
+    /// As [`Staged::demands`].
+    pub fn lacks(&self, in_force: &InForce) -> Result<Vec<Lack>, CliError> {
+        let mut lacks = Vec::new();
+        for demand in self.demands(in_force)? {
+            let Some(draft) = self.documents.get(&demand.role) else {
+                continue;
+            };
+            let valid = draft.signers(&demand.authority);
+            let threshold = demand.authority.threshold();
+            if valid.len() < threshold {
+                let keys = demand.authority.distinct_keys();
+                let missing = keys.into_iter().filter(|key| !valid.contains(key));
+                lacks.push(Lack {
+                    role: demand.role.clone(),
+                    keys: demand.keys,
+                    valid: valid.len(),
+                    threshold,
+                    missing: missing.map(edit::short_id).collect(),
+                });
+            }
+        }
+        Ok(lacks)
+    }
+
+    /// Signs every document that `signer` may sign; returns the roles.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Key`].
+    pub fn sign(
+        &mut self,
+        demands: &[Demand],
+        signer: &cli::signer::Signer,
+    ) -> Result<Vec<String>, CliError> {
+        let key = keys::RoleKey::from(signer.public().clone());
+        let mut signed = Vec::new();
+        for (role, draft) in &mut self.documents {
+            let mut authorities = demands.iter().filter(|demand| demand.role == *role);
+            if authorities.any(|demand| demand.authority.distinct_keys().contains(&key)) {
+                let signature = signer.sign(&draft.message())?;
+                draft.add(signer.public(), &signature);
+                signed.push(role.clone());
+            }
+        }
+        Ok(signed)
+    }
+}
+
+/// A staged document is the successor of the one in force, or the change was overtaken.
+fn check_order(role: &str, draft: &Draft, in_force: &InForce) -> Result<(), CliError> {
+    let current = in_force.documents.get(role).map(Draft::version).transpose();
+    let current = current.context(Exit::No, role)?.unwrap_or(0);
+    let staged = draft.version().context(Exit::No, role)?;
+    if staged != current + 1 {
+        let message = format!("staged {role} is version {staged}, in force is {current}");
+        return Err(CliError::new(Exit::No, message)
+            .hint("it was overtaken: streembit-publisher stage --discard, then stage it again"));
+    }
+    Ok(())
+}
+
+fn path(layout: &Layout, role: &str) -> PathBuf {
+    layout.staged().join(format!("{role}.json"))
+}
