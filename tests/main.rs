@@ -22,6 +22,7 @@ mod expiry;
 mod metadata_bytes;
 mod mix_and_match;
 mod names;
+mod operations;
 mod pin;
 mod rollback;
 mod root_chain;

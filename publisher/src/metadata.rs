@@ -6,7 +6,7 @@ use std::path::Path;
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use keys::{PublicKey, SigningKey};
-use manifests::author::{key_id, sign};
+use manifests::author::{Draft, key_id, sign};
 use manifests::delegations::{Delegation, Delegations, Scope};
 use manifests::envelope::Authority;
 use manifests::file_meta::FileMeta;
@@ -94,8 +94,12 @@ pub fn first_files(folder: &Path, settings: &Settings, now: UtcTime) -> Result<F
         Delegations::Roles(vec![delegation]),
     );
     let signed = |signed, uris: &[String]| {
-        let keys = settings::open_all(folder, uris)?;
-        Ok::<_, CliError>(sign(signed, &keys.iter().collect::<Vec<_>>()))
+        let mut draft = Draft::new(signed);
+        let message = draft.message();
+        for signer in settings::signers(folder, uris, |_| true)? {
+            draft.add(signer.public(), &signer.sign(&message)?);
+        }
+        Ok::<_, CliError>(draft.encode())
     };
     Ok(BTreeMap::from([
         (

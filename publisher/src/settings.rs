@@ -262,6 +262,6 @@ pub fn open_all(folder: &Path, uris: &[String]) -> Result<Vec<SigningKey>, CliEr
 /// [`CliError`] with [`Exit::Key`].
 pub fn public_all(folder: &Path, uris: &[String]) -> Result<Vec<PublicKey>, CliError> {
     uris.iter()
-        .map(|uri| keyfile::public(&resolve(folder, uri)?))
+        .map(|uri| Signer::public_of(&resolve(folder, uri)?))
         .collect()
 }

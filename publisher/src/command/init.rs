@@ -34,6 +34,9 @@ pub struct Args {
     /// The channel
     #[arg(long, value_name = "NAME", default_value = "stable")]
     pub channel: Name,
+    /// A root key that is there already, such as one in a token (repeatable): none is created then
+    #[arg(long, value_name = "URI", conflicts_with = "root_keys")]
+    pub root_key: Vec<String>,
     /// How many root keys to create; Ed25519 and P-256 by turns
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10))]
     pub root_keys: u64,
@@ -73,10 +76,14 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         let message = format!("{} is a repository already", folder.display());
         return Err(CliError::new(Exit::Usage, message).hint("choose another --repository"));
     }
-    if args.root_threshold > args.root_keys {
+    let root_keys = match args.root_key.len() {
+        0 => args.root_keys,
+        given => given as u64,
+    };
+    if args.root_threshold > root_keys {
         let message = format!(
-            "threshold {} with {} root keys",
-            args.root_threshold, args.root_keys
+            "threshold {} with {root_keys} root keys",
+            args.root_threshold
         );
         return Err(CliError::new(Exit::Usage, message).hint("lower --root-threshold"));
     }
@@ -116,7 +123,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         product: settings.product.clone(),
         channel: settings.channel.clone(),
         root_threshold: args.root_threshold,
-        root_keys: args.root_keys,
+        root_keys,
         account: pin.account.to_hex(),
         pin: pin_path.display().to_string(),
         expires: now.after(settings.lives()?.timestamp).to_string(),
@@ -168,8 +175,9 @@ fn create_keys(args: &Args, folder: &Path) -> Result<Settings, CliError> {
         )?;
         Ok::<_, CliError>(format!("file:keys/{name}.key"))
     };
-    let mut root = Vec::new();
-    for number in 1..=args.root_keys {
+    let mut root = args.root_key.clone();
+    let created = if root.is_empty() { args.root_keys } else { 0 };
+    for number in 1..=created {
         let algorithm = if number % 2 == 1 {
             Algorithm::Ed25519
         } else {
