@@ -11,7 +11,7 @@ use support::mirror::Mirror;
 use crate::agent_kill::{assert_finishes, assert_survived, with_older_system};
 
 /// Calls that change files, each counted by itself.
-const CALLS: &[&str] = &[
+pub(crate) const CALLS: &[&str] = &[
     "write",
     "pwrite64",
     "fsync",
@@ -27,9 +27,9 @@ const CALLS: &[&str] = &[
     "chmod",
 ];
 /// More calls of one kind than any run makes.
-const CALLS_MAX: usize = 300;
+pub(crate) const CALLS_MAX: usize = 300;
 
-fn can_trace() -> bool {
+pub(crate) fn can_trace() -> bool {
     let mut command = Command::new("strace");
     command.args(["-qq", "-o", "/dev/null", "true"]);
     let ran = command.stderr(Stdio::null()).status();
@@ -40,15 +40,14 @@ fn can_trace() -> bool {
     can
 }
 
-/// Runs the agent until just before the `number`th call; says whether it was killed.
-fn killed_at(device: &Device, args: &[&str], call: &str, number: usize) -> bool {
-    let agent = device.command(args);
+/// Runs a program until just before the `number`th call; says whether it was killed.
+pub(crate) fn killed_at(program: &Command, call: &str, number: usize) -> bool {
     let mut command = Command::new("strace");
     command.args(["-qq", "-f", "-o", "/dev/null"]);
     command.arg(format!("--trace={call}"));
     command.arg(format!("--inject={call}:signal=SIGKILL:when={number}"));
-    command.arg(agent.get_program()).args(agent.get_args());
-    for (name, value) in agent.get_envs() {
+    command.arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
         if let Some(value) = value {
             command.env(name, value);
         }
@@ -67,7 +66,7 @@ fn at_every_call(
     for call in CALLS {
         for number in 1..=CALLS_MAX {
             let device = factory.twin(&mirror.url());
-            if !killed_at(&device, args, call, number) {
+            if !killed_at(&device.command(args), call, number) {
                 break;
             }
             assert!(number < CALLS_MAX, "{call}: no end");

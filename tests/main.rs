@@ -24,6 +24,7 @@ mod mix_and_match;
 mod names;
 mod operations;
 mod pin;
+mod publisher_crash;
 mod rollback;
 mod root_chain;
 mod rotation;

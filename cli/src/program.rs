@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::exit::{CliError, Exit};
 use crate::logging;
@@ -48,6 +49,7 @@ pub trait Program: Parser {
 
 /// Parses the arguments, runs the program, reports an error and returns the exit code.
 pub fn start<P: Program>() -> ExitCode {
+    forbid_core_files();
     let program = match P::try_parse() {
         Ok(program) => program,
         Err(error) => {
@@ -70,6 +72,16 @@ pub fn start<P: Program>() -> ExitCode {
             code(error.exit)
         }
     }
+}
+
+/// A core file would hold keys and passcodes (threats K75).
+fn forbid_core_files() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Where it is refused there is nothing left to do.
+    drop(setrlimit(Resource::Core, none));
 }
 
 fn code(exit: Exit) -> ExitCode {

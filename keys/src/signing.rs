@@ -3,6 +3,8 @@
 //! Does not own text forms of keys (`spki`, `jwk`, `tuf`) or who may sign what (`manifests`).
 //! Ed25519 is RFC 8032 with dalek's `verify_strict`; ECDSA P-256/SHA-256 is FIPS 186-5.
 
+mod adopt;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -208,25 +210,6 @@ impl PublicKey {
                     .map_err(|_| SignatureError::Mismatch)
             }
         }
-    }
-
-    /// Brings a signature that a token or a KMS made into the form of [`PublicKey::verify`], verified:
-    /// Ed25519 64 bytes; P-256 from DER or `r || s`, to DER with low s.
-    ///
-    /// # Errors
-    /// As [`PublicKey::verify`].
-    pub fn adopt(&self, message: &[u8], signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        let adopted = match &self.key {
-            VerifyingKey::Ed25519(_) => signature.to_vec(),
-            VerifyingKey::P256(_) => {
-                let parsed = p256::ecdsa::Signature::from_slice(signature)
-                    .or_else(|_| p256::ecdsa::Signature::from_der(signature))
-                    .map_err(|_| SignatureError::Malformed)?;
-                parsed.normalize_s().to_der().as_bytes().to_vec()
-            }
-        };
-        self.verify(message, &adopted)?;
-        Ok(adopted)
     }
 
     /// Verifies a signature of exactly 64 bytes: P-256 `r || s` as JOSE uses it; Ed25519 as

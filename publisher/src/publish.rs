@@ -100,7 +100,6 @@ pub fn publish(
     )?;
     write_head(layout, settings, (&next, &files), &keys.account, now)?;
     layout.commit(&files)?;
-    staged.discard(layout)?;
     Ok(next)
 }
 

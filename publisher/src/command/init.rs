@@ -72,21 +72,7 @@ struct Created {
 /// [`CliError`]; an existing repository is never touched.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let layout = Layout::new(folder);
-    if path_in(folder).exists() {
-        let message = format!("{} is a repository already", folder.display());
-        return Err(CliError::new(Exit::Usage, message).hint("choose another --repository"));
-    }
-    let root_keys = match args.root_key.len() {
-        0 => args.root_keys,
-        given => given as u64,
-    };
-    if args.root_threshold > root_keys {
-        let message = format!(
-            "threshold {} with {root_keys} root keys",
-            args.root_threshold
-        );
-        return Err(CliError::new(Exit::Usage, message).hint("lower --root-threshold"));
-    }
+    let root_keys = check(args, folder)?;
     layout.create().context(Exit::No, "repository")?;
     let _lock = layout.lock()?;
     let settings = create_keys(args, folder)?;
@@ -140,6 +126,26 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     );
     output.result(&created, text)?;
     Ok(Exit::Done)
+}
+
+/// Refuses what would not become a repository; returns how many root keys there will be.
+fn check(args: &Args, folder: &Path) -> Result<u64, CliError> {
+    if path_in(folder).exists() {
+        let message = format!("{} is a repository already", folder.display());
+        return Err(CliError::new(Exit::Usage, message).hint("choose another --repository"));
+    }
+    let root_keys = match args.root_key.len() {
+        0 => args.root_keys,
+        given => given as u64,
+    };
+    if args.root_threshold > root_keys {
+        let message = format!(
+            "threshold {} with {root_keys} root keys",
+            args.root_threshold
+        );
+        return Err(CliError::new(Exit::Usage, message).hint("lower --root-threshold"));
+    }
+    Ok(root_keys)
 }
 
 /// Writes versioned files first and the timestamp last.
