@@ -81,7 +81,7 @@ fn forbid_core_files() {
         maximum: Some(0),
     };
     // Where it is refused there is nothing left to do.
-    drop(setrlimit(Resource::Core, none));
+    let _refused = setrlimit(Resource::Core, none);
 }
 
 fn code(exit: Exit) -> ExitCode {
