@@ -38,6 +38,7 @@ async fn refresh(store: &Store, url: &str) -> Result<Client, CliError> {
     let mut client = Client::start(store.load()?, now).map_err(|error| refuse(&error))?;
     let mirror = Mirror::new(url.trim_end_matches('/'))?;
     follow(&mut client, store, &mirror).await?;
+    store.keep(|role| client.lists(role))?;
     Ok(client)
 }
 

@@ -7,6 +7,7 @@
 //! * [`armour`]: base64 armour around arbitrary bytes
 //! * [`choices`]: the fuzzer's bytes as numbers, ranges and slices
 //! * [`edit`]: damage done to valid bytes and valid JSON
+//! * [`graph`]: a TUF repository with any graph of delegated roles, which the cross-crate tests use too
 //! * [`history`]: a TUF repository over four releases, and devices that followed it
 //! * [`image`]: noise for base images and blobs
 //! * [`repository`]: the repository in memory that the cross-crate tests use too
@@ -14,6 +15,9 @@
 pub mod armour;
 pub mod choices;
 pub mod edit;
+// By path, as `repository` below.
+#[path = "../../tests/support/graph.rs"]
+pub mod graph;
 pub mod history;
 pub mod image;
 // By path: the crate `tests` would bring the network and every binary into each target.

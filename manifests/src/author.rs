@@ -141,7 +141,8 @@ pub fn sign(signed: Json, signers: &[&SigningKey]) -> Vec<u8> {
     let mut draft = Draft::new(signed);
     let message = draft.message();
     for key in signers {
-        draft.add(&key.public(), &key.sign(&message));
+        let signature = hex::encode(key.sign(&message));
+        draft.signatures.push((key_id(&key.public()), signature));
     }
     draft.encode()
 }

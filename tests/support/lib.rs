@@ -3,10 +3,12 @@
 //! # Layout
 //!
 //! * [`device`]: a publisher's repository, and devices that install from it
+//! * [`graph`]: a TUF repository with any graph of delegated roles, and a device that searches it
 //! * [`mirror`]: a web server over a folder that can be made to lie
 //! * [`network`]: nodes on loopback, and a peer that breaks the rules
 //! * [`programs`]: the real executables
 //! * [`repository`]: a TUF repository in memory, tampered with at will, and a device that follows it
+//! * [`site`]: a TUF repository behind a mirror, and `streembit-tuf` as a process that follows it
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +21,9 @@
 )]
 
 pub mod device;
+pub mod graph;
 pub mod mirror;
 pub mod network;
 pub mod programs;
 pub mod repository;
+pub mod site;

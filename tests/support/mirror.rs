@@ -3,12 +3,13 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -30,7 +31,29 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// What `Content-Length` says, if it is there; the body's length at first.
     pub claimed: Option<usize>,
+    /// More header lines, each with its line end.
+    pub headers: String,
+    /// What comes after the body.
+    pub tail: Tail,
 }
+
+/// What comes after the body of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// The end of the connection.
+    Close,
+    /// One byte after the other, slowly, until the client leaves.
+    Drip,
+    /// More and more, until the client leaves.
+    Endless,
+    /// Nothing, until the client leaves.
+    Silence,
+}
+
+/// Bytes that an endless answer has, lest a client without limits take the machine down.
+const ENDLESS_BYTES: usize = 512 << 20;
+/// Between two bytes that drip.
+const DRIP_INTERVAL: Duration = Duration::from_millis(5);
 
 impl Answer {
     /// Replaces the body; its length is told truly.
@@ -162,6 +185,8 @@ impl State {
             range: None,
             body: Vec::new(),
             claimed: None,
+            headers: String::new(),
+            tail: Tail::Close,
         };
         let public = ["/metadata/", "/blobs/", "/trees/"];
         let allowed = public.iter().any(|start| asked.path.starts_with(start));
@@ -192,7 +217,31 @@ fn send(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
     if let Some(range) = &answer.range {
         head.push_str(&format!("Content-Range: {range}\r\n"));
     }
+    head.push_str(&answer.headers);
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     stream.write_all(&answer.body)?;
-    stream.flush()
+    stream.flush()?;
+    match answer.tail {
+        Tail::Close => Ok(()),
+        Tail::Drip => drip(stream),
+        Tail::Silence => stream.read(&mut [0]).map(drop),
+        Tail::Endless => {
+            let piece = vec![b'x'; 1 << 16];
+            (0..ENDLESS_BYTES / piece.len()).try_for_each(|_| stream.write_all(&piece))
+        }
+    }
+}
+
+fn drip(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(DRIP_INTERVAL))?;
+    loop {
+        stream.write_all(b" ")?;
+        match stream.read(&mut [0]) {
+            Ok(0) => return Ok(()),
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use cli::durable::{self, PathError};
 use cli::exit::Context as _;
@@ -32,8 +33,10 @@ pub(super) async fn target(
         return Ok(());
     }
     let url = url_path(path, target, prefixed)?;
-    let beside = folder.join(format!(".{}.part", names::file_name(path)));
-    let fetched = fetch(mirror, &url, &beside, target).await;
+    let (beside, file) = open_beside(folder, &names::file_name(path))
+        .map_err(|error| PathError::new(folder, error))
+        .context(Exit::No, "target folder")?;
+    let fetched = fetch(mirror, &url, (&beside, file), target).await;
     let moved = fetched.and_then(|()| {
         fs::rename(&beside, &place)
             .map_err(|error| PathError::new(&place, error))
@@ -48,23 +51,58 @@ pub(super) async fn target(
 
 /// TUF 5.7.3: where snapshots are consistent, file names start with a digest.
 fn url_path(path: &str, target: &Target, prefixed: bool) -> Result<String, CliError> {
-    if !prefixed {
-        return Ok(names::encode_path(path));
+    let place = if prefixed {
+        let digest = target.hashes.file_prefix().ok_or_else(|| {
+            let message = format!("target {path}: no hash that we can check");
+            CliError::new(Exit::No, message)
+                .hint("the publisher must sign a sha256 or sha512 for it")
+        })?;
+        match path.rsplit_once('/') {
+            Some((folder, name)) => format!("{folder}/{digest}.{name}"),
+            None => format!("{digest}.{path}"),
+        }
+    } else {
+        path.to_owned()
+    };
+    if place.split('/').any(|part| matches!(part, "." | "..")) {
+        let message = format!("target {path}: its path leaves the folder of targets");
+        return Err(CliError::new(Exit::No, message).hint("the publisher must rename it"));
     }
-    let digest = target.hashes.file_prefix().ok_or_else(|| {
-        CliError::new(
-            Exit::No,
-            format_args!("target {path}: no hash that we can check"),
-        )
-        .hint("the publisher must sign a sha256 or sha512 for it")
-    })?;
-    let (folder, name) = path
-        .rsplit_once('/')
-        .map_or(("", path), |(folder, name)| (folder, name));
-    let separator = if path.contains('/') { "/" } else { "" };
-    Ok(names::encode_path(&format!(
-        "{folder}{separator}{digest}.{name}"
-    )))
+    Ok(names::encode_path(&place))
+}
+
+/// An empty file beside the target that is this process's alone: two processes may share a folder, and
+/// what one has not verified must not go into a file that the other puts in place (threats S88). One that
+/// a kill left behind is taken again.
+fn open_beside(folder: &Path, name: &str) -> io::Result<(PathBuf, File)> {
+    let process = std::process::id();
+    for end in ["part".to_owned(), format!("{process}.part")] {
+        let path = folder.join(format!(".{name}.{end}"));
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)?;
+        if file.try_lock().is_err() {
+            continue;
+        }
+        // Its holder may have put it in place before the lock was free.
+        let same = fs::metadata(&path).is_ok_and(|there| {
+            file.metadata()
+                .is_ok_and(|held| (held.dev(), held.ino()) == (there.dev(), there.ino()))
+        });
+        if same {
+            let emptied = match file.metadata()?.len() {
+                0 => Ok(()),
+                _ => file.set_len(0),
+            };
+            return emptied.map(|()| (path, file));
+        }
+    }
+    Err(io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        format!("{name} is being fetched by other processes"),
+    ))
 }
 
 fn is_there(place: &Path, target: &Target) -> Result<bool, PathError> {
@@ -87,11 +125,13 @@ fn is_there(place: &Path, target: &Target) -> Result<bool, PathError> {
     }
 }
 
-async fn fetch(mirror: &Mirror, url: &str, beside: &Path, target: &Target) -> Result<(), CliError> {
+async fn fetch(
+    mirror: &Mirror,
+    url: &str,
+    (beside, mut file): (&Path, File),
+    target: &Target,
+) -> Result<(), CliError> {
     let disk = |error| PathError::new(beside, error);
-    let mut file = File::create(beside)
-        .map_err(disk)
-        .context(Exit::No, "target")?;
     let mut hasher = Hasher::default();
     let mut length = 0;
     let mut failed = None;

@@ -38,7 +38,19 @@ pub(super) fn file_name(path: &str) -> String {
         return encoded;
     }
     let start: String = encoded.trim_start_matches('.').chars().take(64).collect();
-    format!("{start}-{}", hex::encode(Sha256::digest(path)))
+    // No encoded name has a `%` before a `-`.
+    format!("{start}%-{}", hex::encode(Sha256::digest(path)))
+}
+
+/// A file name for a role's document: `<role>.json`, encoded. One too long for a file name is shortened,
+/// and then not found again: it is fetched each time.
+pub(super) fn document(name: &str) -> String {
+    let encoded = encode(name);
+    if encoded.len() <= FILE_NAME_BYTES_MAX {
+        return encoded;
+    }
+    let start: String = encoded.chars().take(64).collect();
+    format!("{start}%-{}.json", hex::encode(Sha256::digest(name)))
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ use manifests::limits;
 
 use super::names;
 
-/// Bytes of all files that are read: 32 roles at their limit.
-const BYTES_MAX: u64 = 32 * limits::TARGETS_BYTES_MAX;
+/// Bytes of all delegated roles that are read: 32 at their limit, as many as a search visits.
+const ROLE_BYTES_MAX: u64 = 32 * limits::TARGETS_BYTES_MAX;
+/// Roles that are always read.
+const TOP_LEVEL: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
 
 /// The folder, held for this process alone.
 #[derive(Debug)]
@@ -56,15 +58,29 @@ impl Store {
     /// Reads all files.
     ///
     /// # Errors
-    /// [`CliError`] if there is no root, or more than 32 MiB.
+    /// [`CliError`] if there is no root.
     pub(super) fn load(&self) -> Result<Stored, CliError> {
         let mut stored = Stored::default();
-        let mut left = BYTES_MAX;
-        for (name, path) in self.files()? {
-            let limit = left.min(limits::SNAPSHOT_BYTES_MAX.max(limits::TARGETS_BYTES_MAX));
-            let bytes = durable::read(&path, limit).context(Exit::No, "trusted metadata")?;
-            left = left.saturating_sub(bytes.len() as u64);
-            stored.apply(&Effect::Store(format!("{name}.json"), bytes));
+        let mut left = ROLE_BYTES_MAX;
+        let mut files = self.files()?;
+        files.sort_by_key(|(name, _)| !TOP_LEVEL.contains(&name.as_str()));
+        for (name, path) in files {
+            let bytes = if TOP_LEVEL.contains(&name.as_str()) {
+                durable::read(&path, limits::SNAPSHOT_BYTES_MAX)
+            } else {
+                durable::read(&path, left.min(limits::TARGETS_BYTES_MAX))
+            };
+            match bytes {
+                Ok(bytes) => {
+                    if !TOP_LEVEL.contains(&name.as_str()) {
+                        left = left.saturating_sub(bytes.len() as u64);
+                    }
+                    stored.apply(&Effect::Store(format!("{name}.json"), bytes));
+                }
+                // Delegated roles are a cache: what has no room is fetched again (threats M19, M20).
+                Err(_) if !TOP_LEVEL.contains(&name.as_str()) => {}
+                Err(error) => return Err(error).context(Exit::No, "trusted metadata"),
+            }
         }
         if stored.root.is_empty() {
             let message = format!("{} has no root.json", self.folder.display());
@@ -87,7 +103,20 @@ impl Store {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(names::encode(name))
+        self.folder.join(names::document(name))
+    }
+
+    /// Removes delegated roles that are listed no more.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub(super) fn keep(&self, is_listed: impl Fn(&str) -> bool) -> Result<(), CliError> {
+        for (name, path) in self.files()? {
+            if !TOP_LEVEL.contains(&name.as_str()) && !is_listed(&name) {
+                durable::remove(&path).context(Exit::No, "metadata folder")?;
+            }
+        }
+        Ok(())
     }
 
     /// Role names and paths of the files whose names we would give.

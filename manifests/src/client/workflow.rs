@@ -142,6 +142,12 @@ impl Client {
         }
     }
 
+    /// Whether the snapshot in force lists a delegated role.
+    pub fn lists(&self, role: &str) -> bool {
+        let snapshot = self.snapshot.as_ref();
+        snapshot.is_some_and(|snapshot| snapshot.role(role).is_some())
+    }
+
     /// Whether file names carry versions and digests, by the root in force (TUF 6.2).
     pub fn consistent_snapshot(&self) -> bool {
         self.root.consistent_snapshot()
