@@ -19,6 +19,8 @@ mod dht;
 mod docs;
 mod exchange;
 mod expiry;
+mod interop;
+mod interop_signatures;
 mod metadata_bytes;
 mod mix_and_match;
 mod names;

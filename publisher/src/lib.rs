@@ -10,6 +10,7 @@
 //! * [`staged`], [`edit`], [`preview`]: the change that is being signed
 //! * [`publish`]: staged roles, snapshot, timestamp and head in one commit
 //! * [`head`]: the signed release head
+//! * [`detached`]: signatures beside an image, for minisign, signify, ssh-keygen and openssl
 //! * [`args`], [`command`]: the binary `streembit-publisher`
 #![allow(
     clippy::disallowed_methods,
@@ -20,6 +21,7 @@
 pub mod args;
 pub mod command;
 pub mod deltas;
+pub mod detached;
 pub mod edit;
 pub mod head;
 pub mod image;

@@ -1,4 +1,7 @@
-//! `streembit-publisher export`: a static folder that any web server can host as a mirror.
+//! `streembit-publisher export`: a static folder that any web server can host as a mirror, or
+//! one image with a signature for other tools ([`detached`]).
+
+mod detached;
 
 use std::fs::{self, File};
 use std::io;
@@ -14,6 +17,7 @@ use protocol::exchange::tree::Blob;
 use protocol::limits::RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
+use crate::detached::Format;
 use crate::repository::{Layout, OWN_CLOCK, TIMESTAMP, names_in_force};
 use crate::settings::Settings;
 
@@ -22,6 +26,15 @@ use crate::settings::Settings;
 pub struct Args {
     /// The folder to write; what is there already is kept or replaced
     pub folder: PathBuf,
+    /// Write one image and a signature that this tool verifies, instead of a mirror
+    #[arg(long = "as", value_name = "FORMAT", requires = "key")]
+    pub format: Option<Format>,
+    /// The key that signs, a key URI; one that signs nothing else
+    #[arg(long, value_name = "URI", requires = "format")]
+    pub key: Option<String>,
+    /// The release [default: the newest]
+    #[arg(long, requires = "format")]
+    pub version: Option<String>,
 }
 
 /// Runs `export`: what the verified repository names, in the same layout, and nothing else. The
@@ -30,6 +43,9 @@ pub struct Args {
 /// # Errors
 /// [`CliError`] naming the file.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    if let (Some(format), Some(key)) = (args.format, &args.key) {
+        return detached::run(args, (format, key), folder, output);
+    }
     let settings = Settings::load(folder)?;
     let layout = Layout::new(folder);
     let _lock = layout.lock()?;

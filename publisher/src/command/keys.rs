@@ -1,6 +1,6 @@
 //! `streembit-publisher keys`: which key signs what, new keys for old ones.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cli::exit::Context as _;
 use cli::keyfile::{self, NewKey};
@@ -19,6 +19,8 @@ use crate::staged::InForce;
 /// What to do with keys
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum KeysCommand {
+    /// Make a key file that belongs to no role
+    Create(CreateArgs),
     /// List the keys of every role
     List,
     /// Take a key from every role that has it
@@ -29,6 +31,22 @@ pub enum KeysCommand {
     },
     /// Replace a key of a role by a new one
     Rotate(RotateArgs),
+}
+
+/// What key is made
+#[derive(Clone, Debug, clap::Args)]
+pub struct CreateArgs {
+    /// The file, which must not be there
+    pub path: PathBuf,
+    /// Algorithm
+    #[arg(long, default_value = "ed25519")]
+    pub algorithm: Algorithm,
+    /// What the key file says of itself
+    #[arg(long, default_value = "release")]
+    pub label: String,
+    /// Don't encrypt it
+    #[arg(long)]
+    pub no_passcode: bool,
 }
 
 /// Which key is replaced by which
@@ -56,6 +74,7 @@ pub struct RotateArgs {
 /// [`CliError`]; nothing is staged then.
 pub fn run(command: &KeysCommand, folder: &Path, output: Output) -> Result<Exit, CliError> {
     match command {
+        KeysCommand::Create(args) => create(args, output),
         KeysCommand::List => list(folder, output),
         KeysCommand::Revoke { id } => revoke(id, folder, output),
         KeysCommand::Rotate(args) => rotate(args, folder, output),
@@ -81,6 +100,25 @@ pub fn roles(in_force: &InForce) -> Result<Vec<(String, Authority)>, CliError> {
         roles.extend(delegated.iter().map(named));
     }
     Ok(roles)
+}
+
+fn create(args: &CreateArgs, output: Output) -> Result<Exit, CliError> {
+    let protection = protection(args.no_passcode);
+    let key = keyfile::create(&args.path, args.algorithm, &args.label, protection)?;
+    let (path, algorithm) = (args.path.display().to_string(), args.algorithm.name());
+    let id = RoleKey::from(key.public()).id();
+    let text = format!("created     {path} ({algorithm})\nkey id      {id}");
+    let value = json!({ "path": path, "algorithm": algorithm, "keyid": id });
+    output.result(&value, text)?;
+    Ok(Exit::Done)
+}
+
+const fn protection(no_passcode: bool) -> NewKey {
+    if no_passcode {
+        NewKey::Unprotected
+    } else {
+        NewKey::Encrypted
+    }
 }
 
 fn list(folder: &Path, output: Output) -> Result<Exit, CliError> {
@@ -191,11 +229,7 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
 
 /// Makes the next key file of a role, such as `keys/timestamp-2.key`.
 fn new_key(args: &RotateArgs, folder: &Path) -> Result<String, CliError> {
-    let protection = if args.no_passcode {
-        NewKey::Unprotected
-    } else {
-        NewKey::Encrypted
-    };
+    let protection = protection(args.no_passcode);
     let path = |number: u32| format!("keys/{}-{number}.key", args.role);
     let free = (2..1000).map(path).find(|path| !folder.join(path).exists());
     let path = free.ok_or_else(|| CliError::new(Exit::Key, "a thousand keys of one role"))?;
