@@ -35,6 +35,7 @@ mod search_stored;
 mod search_trust;
 mod signatures;
 mod threshold;
+mod tuf_differential;
 mod tuf_findings;
 mod tuf_http;
 mod tuf_place;
