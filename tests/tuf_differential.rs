@@ -207,6 +207,10 @@ impl Tally {
             shown.join("\n"),
         );
         assert_eq!(self.cases, cases);
+        // A handful of cases, to look into one of them, need not be varied.
+        if cases < CASES {
+            return;
+        }
         let share = self.changed_accepted * 100 / self.changed.max(1);
         assert!(
             share >= ACCEPTED_SHARE_MIN,
@@ -218,10 +222,7 @@ impl Tally {
             "both find a target in {found} % of the cases"
         );
         let kinds = self.refusals.len();
-        assert!(
-            cases < CASES || kinds >= REFUSAL_KINDS_MIN,
-            "{kinds} kinds of refusals"
-        );
+        assert!(kinds >= REFUSAL_KINDS_MIN, "{kinds} kinds of refusals");
     }
 }
 

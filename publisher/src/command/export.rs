@@ -1,5 +1,5 @@
 //! `streembit-publisher export`: a static folder that any web server can host as a mirror, or
-//! one image with a signature for other tools ([`detached`]).
+//! one image with a signature for other tools (`detached`).
 
 mod detached;
 
