@@ -1,60 +1,14 @@
 //! SIGKILL of the real `streembit-agent` at every call that writes (threats S79, S81): after each kill
 //! what would start is a whole image, and the next run finishes. Needs `strace`, and says so without.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use cli::Exit;
 use support::device::{Content, Device, Kind, Published};
 use support::mirror::Mirror;
+use support::trace::{CALLS, CALLS_MAX, can_trace, killed_at};
 
 use crate::agent_kill::{assert_finishes, assert_survived, with_older_system};
-
-/// Calls that change files, each counted by itself.
-pub(crate) const CALLS: &[&str] = &[
-    "write",
-    "pwrite64",
-    "fsync",
-    "fdatasync",
-    "ftruncate",
-    "rename",
-    "renameat2",
-    "unlink",
-    "unlinkat",
-    "rmdir",
-    "mkdir",
-    "symlink",
-    "chmod",
-];
-/// More calls of one kind than any run makes.
-pub(crate) const CALLS_MAX: usize = 300;
-
-pub(crate) fn can_trace() -> bool {
-    let mut command = Command::new("strace");
-    command.args(["-qq", "-o", "/dev/null", "true"]);
-    let ran = command.stderr(Stdio::null()).status();
-    let can = ran.is_ok_and(|status| status.success());
-    if !can {
-        eprintln!("SKIPPED: no strace, or it may not trace; kills at every call were not tried");
-    }
-    can
-}
-
-/// Runs a program until just before the `number`th call; says whether it was killed.
-pub(crate) fn killed_at(program: &Command, call: &str, number: usize) -> bool {
-    let mut command = Command::new("strace");
-    command.args(["-qq", "-f", "-o", "/dev/null"]);
-    command.arg(format!("--trace={call}"));
-    command.arg(format!("--inject={call}:signal=SIGKILL:when={number}"));
-    command.arg(program.get_program()).args(program.get_args());
-    for (name, value) in program.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    let status = command.stdout(Stdio::null()).status().unwrap();
-    status.code().is_none()
-}
 
 /// Kills `args` at every call on a twin of `factory`; `finish` looks at each device afterwards.
 fn at_every_call(

@@ -11,8 +11,7 @@ use cli::{CliError, Exit};
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
 use support::programs;
-
-use crate::agent_syscalls::{CALLS, CALLS_MAX, can_trace, killed_at};
+use support::trace::{CALLS, CALLS_MAX, can_trace, killed_at};
 
 /// Runs the publisher in this process.
 fn publisher(repository: &Path, args: &[&str]) -> Result<Exit, CliError> {

@@ -88,6 +88,21 @@ fn new_key(path: &Path, algorithm: keys::Algorithm) -> String {
     format!("file:{}", path.display())
 }
 
+/// Signs a file on a machine that has no repository.
+fn sign_elsewhere(file: &str, key: &str) -> Result<Exit, CliError> {
+    let args = [
+        "publisher",
+        "-q",
+        "-C",
+        "/nowhere",
+        "sign",
+        file,
+        "--key",
+        key,
+    ];
+    publisher::args::Args::try_parse_from(args).unwrap().run()
+}
+
 /// The timestamp key was stolen: it is replaced, and what the thief signs is refused.
 #[test]
 fn stolen_timestamp_key_is_rotated_out_k72() {
@@ -212,18 +227,7 @@ fn release_waits_for_an_approver_on_another_machine_k70_k77() {
     let file = file.to_str().unwrap();
     place.done(&["stage", file]);
     // The approver's machine has the file and the key, no repository and no network.
-    let sign = [
-        "publisher",
-        "-q",
-        "-C",
-        "/nowhere",
-        "sign",
-        file,
-        "--key",
-        &approver,
-    ];
-    let signed = publisher::args::Args::try_parse_from(sign).unwrap().run();
-    assert_eq!(signed.unwrap(), Exit::Done);
+    assert_eq!(sign_elsewhere(file, &approver).unwrap(), Exit::Done);
     place.done(&["approve", file]);
     place.done(&["publish"]);
     place.devices_follow();
@@ -248,20 +252,7 @@ fn altered_stage_file_is_refused_k77() {
     place.done(&["stage", path.to_str().unwrap()]);
     let good = fs::read_to_string(&path).unwrap();
     let key = format!("file:{}", place.key("root-1.key").display());
-    let sign = || {
-        let file = path.to_str().unwrap();
-        let args = [
-            "publisher",
-            "-q",
-            "-C",
-            "/nowhere",
-            "sign",
-            file,
-            "--key",
-            &key,
-        ];
-        publisher::args::Args::try_parse_from(args).unwrap().run()
-    };
+    let sign = || sign_elsewhere(path.to_str().unwrap(), &key);
     for (from, to) in [
         ("streembit-stage/1", "streembit-stage/2"),
         ("\"publisher_id\": \"", "\"publisher_id\": \"0"),

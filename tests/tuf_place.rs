@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use manifests::delegations::Delegation;
 use manifests::json::Json;
@@ -14,58 +14,9 @@ use support::mirror::Tail;
 use support::programs::text;
 use support::repository::now;
 use support::site::{Client, Named, Site, as_files, encode, files, refused};
+use support::trace::{CALLS, CALLS_MAX, can, can_trace, through};
 
 use crate::tuf_http::{FAR, PATH, Releases};
-
-/// Calls that change files, each counted by itself.
-const CALLS: &[&str] = &[
-    "write",
-    "fsync",
-    "fdatasync",
-    "ftruncate",
-    "rename",
-    "renameat2",
-    "unlink",
-    "unlinkat",
-    "mkdir",
-];
-/// More calls of one kind than any run makes.
-const CALLS_MAX: usize = 100;
-
-/// Whether a tool works here; says what was not tried if not.
-fn can(tool: &[&str], what: &str) -> bool {
-    let mut command = Command::new(tool[0]);
-    command
-        .args(&tool[1..])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let can = command.status().is_ok_and(|status| status.success());
-    if !can {
-        eprintln!("SKIPPED: {} does not work here; {what} not tried", tool[0]);
-    }
-    can
-}
-
-/// `inner` as arguments of another program, with its environment and folder.
-fn through(outer: &[&str], inner: &Command) -> Command {
-    let mut command = Command::new(outer[0]);
-    command
-        .args(&outer[1..])
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.current_dir(inner.get_current_dir().unwrap());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
 
 /// Files and folders that a download writes, below the client's.
 const WRITTEN: &[&str] = &[
@@ -174,10 +125,7 @@ fn at_every_call(fault: &str, command: impl Fn(&Client) -> Command) -> usize {
 
 #[test]
 fn download_killed_at_every_call_finishes_the_next_time_s79() {
-    if can(
-        &["strace", "-qq", "-o", "/dev/null", "true"],
-        "kills at every call were",
-    ) {
+    if can_trace() {
         let kills = at_every_call("signal=SIGKILL", |client| client.download(&[PATH]));
         assert!(kills >= 25, "only {kills} calls");
     }
@@ -185,10 +133,7 @@ fn download_killed_at_every_call_finishes_the_next_time_s79() {
 
 #[test]
 fn download_on_a_full_or_broken_disk_finishes_the_next_time_s82() {
-    if can(
-        &["strace", "-qq", "-o", "/dev/null", "true"],
-        "full disks were",
-    ) {
+    if can_trace() {
         let faults = at_every_call("error=ENOSPC", |client| client.download(&[PATH]));
         assert!(faults >= 20, "only {faults} calls");
     }
@@ -197,10 +142,7 @@ fn download_on_a_full_or_broken_disk_finishes_the_next_time_s82() {
 /// `init` over what another root has left: whatever remains, `init` again starts anew.
 #[test]
 fn init_killed_at_every_call_finishes_the_next_time_s79() {
-    if !can(
-        &["strace", "-qq", "-o", "/dev/null", "true"],
-        "kills at every call were",
-    ) {
+    if !can_trace() {
         return;
     }
     let releases = Releases::new();

@@ -97,7 +97,15 @@ impl Delegation {
             texts.ok_or_else(|| wrong(member, "an array of texts of at most 1024 bytes"))
         };
         let scope = match (role.member("paths"), role.member("path_hash_prefixes")) {
-            (Some(_), None) => Scope::Paths(texts("paths", PATHS_MAX)?),
+            (Some(_), None) => {
+                let patterns = texts("paths", PATHS_MAX)?;
+                // A set for glob(7), itself for TUF 4.5: readers differ, and a terminating role that
+                // one of them passes over leaves the path to a lesser one (threats M21).
+                if patterns.iter().any(|pattern| pattern.contains('[')) {
+                    return Err(wrong("paths", "patterns of `*` and `?` without `[`").into());
+                }
+                Scope::Paths(patterns)
+            }
             (None, Some(_)) => Scope::HashPrefixes(texts("path_hash_prefixes", HASH_PREFIXES_MAX)?),
             _ => return Err(wrong("paths", "one of `paths` and `path_hash_prefixes`").into()),
         };

@@ -10,8 +10,7 @@ use manifests::name::Name;
 use protocol::dht::release_head::{self, HeadContent};
 use protocol::exchange::tree::Blob;
 
-use crate::metadata::Files;
-use crate::repository::{Layout, names_in_force};
+use crate::repository::{Files, Layout, names_in_force};
 
 /// Collects what a device needs beside the head into one blob's bytes.
 ///

@@ -7,7 +7,7 @@
 //! * [`image`]: image or directory to blob
 //! * [`deltas`]: deltas from earlier releases
 //! * [`metadata`]: the first version of each role
-//! * [`staged`], [`edit`], [`preview`]: the change that is being signed
+//! * [`change`], [`staged`], [`stage_file`], [`edit`], [`preview`]: the change that is being signed
 //! * [`publish`]: staged roles, snapshot, timestamp and head in one commit
 //! * [`head`]: the signed release head
 //! * [`detached`]: signatures beside an image, for minisign, signify, ssh-keygen and openssl
@@ -19,6 +19,7 @@
 )]
 
 pub mod args;
+pub mod change;
 pub mod command;
 pub mod deltas;
 pub mod detached;

@@ -3,61 +3,104 @@
 
 use std::collections::BTreeSet;
 
+use manifests::author::Draft;
 use manifests::delegations::{Delegation, Delegations, Scope};
 use manifests::envelope::{Authority, Metadata as _};
-use manifests::json::Json;
+use manifests::json::{self, Json};
 use manifests::root::{Role, Root};
 use manifests::targets::Targets;
 
 use crate::edit::short_id;
+use crate::staged::Drafts;
 
-/// The lines of a preview of role `role`; `old` is absent for a role that is new.
-pub fn differences(role: &str, old: Option<&Json>, new: &Json) -> Vec<String> {
-    let mut lines = Vec::new();
-    let text = |json: &Json, name: &'static str| match json.member(name) {
-        Some(Json::Integer(number)) => number.to_string(),
-        Some(Json::String(text)) => text.clone(),
-        _ => String::new(),
-    };
-    for name in ["version", "expires"] {
-        let (before, after) = (old.map(|old| text(old, name)), text(new, name));
-        match before {
-            Some(before) if before != after => lines.push(format!("  {name} {before} -> {after}")),
-            Some(_) => {}
-            None => lines.push(format!("+ {name} {after}")),
-        }
+/// What a signature over one document would change.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Preview {
+    /// The document.
+    pub role: String,
+    /// SHA-256 of the bytes that are signed, for people to compare.
+    pub digest: String,
+    /// In words, then every member that changes: nothing is signed that is not here.
+    pub changes: Vec<String>,
+}
+
+impl Preview {
+    /// The previews of a whole change.
+    pub fn of(in_force: &Drafts, staged: &Drafts) -> Vec<Self> {
+        let preview = |(role, draft): (&String, &Draft)| {
+            let old = in_force.get(role).map(Draft::signed);
+            Self {
+                role: role.clone(),
+                digest: grouped(&draft.digest().to_string()),
+                changes: changes(role, old, draft.signed()),
+            }
+        };
+        staged.iter().map(preview).collect()
     }
+
+    /// All of them as text.
+    pub fn text(previews: &[Self]) -> String {
+        let text = |preview: &Self| {
+            let lines = preview.changes.iter().map(|line| format!("\n  {line}"));
+            let lines: String = lines.collect();
+            format!("{}{lines}\n  digest {}", preview.role, preview.digest)
+        };
+        previews.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A digest in groups of eight, so that people can read it to each other.
+fn grouped(digest: &str) -> String {
+    let characters: Vec<char> = digest.chars().collect();
+    let groups = characters.chunks(8);
+    let groups: Vec<String> = groups.map(|group| group.iter().collect()).collect();
+    groups.join(" ")
+}
+
+/// The lines about one document; `old` is absent for a role that is new.
+fn changes(role: &str, old: Option<&Json>, new: &Json) -> Vec<String> {
+    let mut lines = Vec::new();
     match role {
         "root" => roots(old, new, &mut lines),
         _ => targets(old, new, &mut lines),
     }
-    others(old, new, &mut lines);
+    leaves("", old, Some(new), &mut lines);
     lines
 }
 
-/// Members that are shown by no other line.
-fn others(old: Option<&Json>, new: &Json, lines: &mut Vec<String>) {
-    const SHOWN: &[&str] = &[
-        "_type",
-        "version",
-        "expires",
-        "keys",
-        "roles",
-        "targets",
-        "delegations",
-    ];
-    let empty = std::collections::BTreeMap::new();
-    let members = |json: Option<&Json>| match json {
-        Some(Json::Object(members)) => members.clone(),
-        _ => empty.clone(),
-    };
-    let (before, after) = (members(old), members(Some(new)));
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    for name in names {
-        if !SHOWN.contains(&name.as_str()) && old.is_some() && before.get(name) != after.get(name) {
-            lines.push(format!("  {name} changes"));
-        }
+/// Every member that differs, by its path.
+fn leaves(path: &str, old: Option<&Json>, new: Option<&Json>, lines: &mut Vec<String>) {
+    if old == new {
+        return;
     }
+    if let (Some(Json::Object(_)) | None, Some(Json::Object(_)) | None) = (old, new) {
+        let names = |json: Option<&Json>| match json {
+            Some(Json::Object(members)) => members.keys().cloned().collect(),
+            _ => BTreeSet::new(),
+        };
+        for name in names(old).union(&names(new)) {
+            let member = |json: Option<&Json>| json.and_then(|json| json.member(name)).cloned();
+            leaves(
+                &format!("{path}/{}", one_line(name)),
+                member(old).as_ref(),
+                member(new).as_ref(),
+                lines,
+            );
+        }
+        return;
+    }
+    let text = |json: &Json| one_line(&String::from_utf8_lossy(&json::encode(json)));
+    lines.push(match (old, new) {
+        (Some(old), Some(new)) => format!("  {path} {} -> {}", text(old), text(new)),
+        (Some(old), None) => format!("- {path} {}", text(old)),
+        (None, Some(new)) => format!("+ {path} {}", text(new)),
+        (None, None) => return,
+    });
+}
+
+/// A name that a stranger may have chosen: a line feed in it must not look like another line.
+fn one_line(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n")
 }
 
 fn roots(old: Option<&Json>, new: &Json, lines: &mut Vec<String>) {
@@ -82,15 +125,17 @@ fn targets(old: Option<&Json>, new: &Json, lines: &mut Vec<String>) {
     let before = old.as_ref().map_or(&none, |old| old.targets());
     for (path, target) in new.targets() {
         match before.get(path) {
-            None => lines.push(format!("+ {path}, {} bytes", target.length)),
-            Some(old) if old != target => lines.push(format!("! {path} gets other content")),
+            None => lines.push(format!("+ {}, {} bytes", one_line(path), target.length)),
+            Some(old) if old != target => {
+                lines.push(format!("! {} gets other content", one_line(path)))
+            }
             Some(_) => {}
         }
     }
     let gone = before
         .keys()
         .filter(|path| !new.targets().contains_key(*path));
-    lines.extend(gone.map(|path| format!("- {path}")));
+    lines.extend(gone.map(|path| format!("- {}", one_line(path))));
     let none = Delegations::default();
     let before = old.as_ref().map_or(&none, Targets::delegations);
     delegations(before, new.delegations(), lines);
@@ -109,11 +154,17 @@ fn delegations(old: &Delegations, new: &Delegations, lines: &mut Vec<String>) {
         let previous = named(before, &role.name);
         let scope = scope(role);
         match &previous {
-            None => lines.push(format!("+ role {} may publish {scope}", role.name)),
+            None => lines.push(format!(
+                "+ role {} may publish {scope}",
+                one_line(&role.name)
+            )),
             Some(previous)
                 if previous.scope != role.scope || previous.terminating != role.terminating =>
             {
-                lines.push(format!("! role {} may now publish {scope}", role.name));
+                lines.push(format!(
+                    "! role {} may now publish {scope}",
+                    one_line(&role.name)
+                ));
             }
             Some(_) => {}
         }
@@ -124,7 +175,7 @@ fn delegations(old: &Delegations, new: &Delegations, lines: &mut Vec<String>) {
         .iter()
         .filter(|role| named(after, &role.name).is_none())
     {
-        lines.push(format!("- role {}", role.name));
+        lines.push(format!("- role {}", one_line(&role.name)));
     }
     let order = |roles: &[Delegation]| {
         roles
@@ -147,7 +198,7 @@ fn delegations(old: &Delegations, new: &Delegations, lines: &mut Vec<String>) {
 
 fn scope(role: &Delegation) -> String {
     match &role.scope {
-        Scope::Paths(patterns) => patterns.join(" "),
+        Scope::Paths(patterns) => one_line(&patterns.join(" ")),
         Scope::HashPrefixes(prefixes) => format!("{} hash prefixes", prefixes.len()),
     }
 }
@@ -163,7 +214,7 @@ fn authorities(
     let after = new.map_or(none, Authority::distinct_keys);
     let name = |key: &keys::RoleKey| {
         let kind = key.ours().map_or("rsa", |key| key.algorithm().name());
-        format!("key {} ({kind}) of {role}", short_id(key))
+        format!("key {} ({kind}) of {}", short_id(key), one_line(role))
     };
     lines.extend(
         before
@@ -181,7 +232,8 @@ fn authorities(
             threshold.map_or_else(|| "none".to_owned(), |it| it.to_string())
         };
         lines.push(format!(
-            "  threshold of {role} {} -> {}",
+            "  threshold of {} {} -> {}",
+            one_line(role),
             number(before),
             number(after)
         ));

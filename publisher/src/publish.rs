@@ -1,11 +1,9 @@
 //! Publishing: staged roles, a new snapshot and timestamp, the release head, in one commit.
 
-use std::collections::BTreeMap;
-
 use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::signer::Signer;
-use cli::{CliError, Exit, Output};
+use cli::{CliError, Exit};
 use keys::{RoleKey, SigningKey};
 use manifests::author::Draft;
 use manifests::client::Repository;
@@ -18,13 +16,11 @@ use manifests::root::Role;
 use manifests::snapshot::Snapshot;
 use manifests::timestamp::Timestamp;
 
+use crate::change::Change;
 use crate::head;
-use crate::repository::{Layout, TIMESTAMP, verify_with};
+use crate::repository::{Files, Layout, TIMESTAMP, verify_with};
 use crate::settings::{self, Settings};
-use crate::staged::{Drafts, InForce, Lack, Staged};
-
-/// Metadata files by name.
-pub type Files = BTreeMap<String, Vec<u8>>;
+use crate::staged::Lack;
 
 /// The keys that every publication needs, opened before anything takes time.
 #[derive(Debug)]
@@ -53,14 +49,16 @@ impl OnlineKeys {
 ///
 /// # Errors
 /// [`CliError`] with [`Exit::Quorum`] naming who has not signed; the repository is as before then.
-pub fn publish(
-    layout: &Layout,
-    settings: &Settings,
-    (in_force, staged): (&InForce, &Staged),
-    keys: &OnlineKeys,
-    now: UtcTime,
-) -> Result<Repository, CliError> {
-    let lacks = staged.lacks(in_force)?;
+pub fn publish(change: &Change, keys: &OnlineKeys) -> Result<Repository, CliError> {
+    let Change {
+        layout,
+        settings,
+        in_force,
+        staged,
+        now,
+        ..
+    } = change;
+    let lacks = change.lacks()?;
     if !lacks.is_empty() {
         return Err(unsigned(&lacks));
     }
@@ -92,13 +90,13 @@ pub fn publish(
     let next = verify_with(
         layout.first_root()?,
         in_force.product.clone(),
-        now,
+        *now,
         |request| match files.get(&request.name) {
             Some(bytes) => Ok(Some(bytes.clone())),
             None => layout.read_metadata(request),
         },
     )?;
-    write_head(layout, settings, (&next, &files), &keys.account, now)?;
+    write_head(layout, settings, (&next, &files), &keys.account, *now)?;
     layout.commit(&files)?;
     Ok(next)
 }
@@ -122,17 +120,7 @@ fn sign_online(
 }
 
 fn unsigned(lacks: &[Lack]) -> CliError {
-    let lines = lacks.iter().map(|lack| {
-        format!(
-            "{} has {} of {} signatures by its {} keys, not yet signed: {}",
-            lack.role,
-            lack.valid,
-            lack.threshold,
-            lack.keys,
-            lack.missing.join(" ")
-        )
-    });
-    let lines: Vec<String> = lines.collect();
+    let lines: Vec<String> = lacks.iter().map(ToString::to_string).collect();
     CliError::new(Exit::Quorum, lines.join("; "))
         .hint("streembit-publisher sign, or stage FILE for signers elsewhere and approve what they signed")
 }
@@ -159,65 +147,4 @@ fn write_head(
     )?;
     let path = layout.head(next.timestamp.header().version, channel.as_str());
     durable::replace(&path, token.as_bytes(), Access::World).context(Exit::No, "release head")
-}
-
-/// Signs the staged change with every key of the settings that may and can; keys that are elsewhere
-/// are passed over.
-///
-/// # Errors
-/// [`CliError`] with [`Exit::Key`] if a key that is here can't be opened.
-pub fn sign_with_keys_here(
-    layout: &Layout,
-    settings: &Settings,
-    (in_force, staged): (&InForce, &mut Staged),
-    output: Output,
-) -> Result<(), CliError> {
-    let demands = staged.demands(in_force)?;
-    let wanted = |key: &RoleKey| {
-        let mut demands = demands.iter();
-        demands.any(|demand| demand.authority.distinct_keys().contains(key))
-    };
-    let uris = settings.keys.uris();
-    for signer in settings::signers(&layout.folder, &uris, wanted)? {
-        let roles = staged.sign(&demands, &signer)?;
-        output.note(format_args!(
-            "signed      {} by {}",
-            roles.join(" "),
-            signer.uri()
-        ));
-    }
-    Ok(())
-}
-
-/// Shows what is staged: the difference to what is in force, and the digest of what is signed.
-pub fn show(in_force: &Drafts, staged: &Staged, output: Output) {
-    for (role, draft) in &staged.documents {
-        let old = in_force.get(role).map(Draft::signed);
-        output.note(format_args!("{role}"));
-        for line in crate::preview::differences(role, old, draft.signed()) {
-            output.note(format_args!("  {line}"));
-        }
-        output.note(format_args!(
-            "    digest {}",
-            grouped(&draft.digest().to_string())
-        ));
-    }
-}
-
-/// A digest in groups of eight, so that people can read it to each other.
-fn grouped(digest: &str) -> String {
-    let characters: Vec<char> = digest.chars().collect();
-    let groups: Vec<String> = characters
-        .chunks(8)
-        .map(|group| group.iter().collect())
-        .collect();
-    groups.join(" ")
-}
-
-/// One signer of a URI that is named on the command line.
-///
-/// # Errors
-/// [`CliError`] with [`Exit::Key`].
-pub fn named_signers(uris: &[String]) -> Result<Vec<Signer>, CliError> {
-    uris.iter().map(|uri| Signer::open(uri)).collect()
 }

@@ -42,6 +42,9 @@ pub const OWN_CLOCK: UtcTime = UtcTime::EPOCH;
 /// The folder of files that are in force already and on their way to `metadata/`.
 const COMMITTING: &str = "committing";
 
+/// Metadata files by name.
+pub type Files = std::collections::BTreeMap<String, Vec<u8>>;
+
 /// The folders of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cli::exit::Context as _;
 use cli::signer::Signer;
-use cli::{CliError, Exit, durable, human, keyfile};
-use keys::{KeyUri, PublicKey, RoleKey, SigningKey};
+use cli::{CliError, Exit, durable, human};
+use keys::{KeyUri, PublicKey, RoleKey};
 use manifests::name::Name;
 use serde::{Deserialize, Serialize};
 
@@ -244,16 +244,6 @@ pub fn resolve(folder: &Path, uri: &str) -> Result<String, CliError> {
         KeyUri::File(path) => Ok(format!("file:{}", folder.join(path).display())),
         other => Ok(other.to_string()),
     }
-}
-
-/// Opens all keys of a role.
-///
-/// # Errors
-/// [`CliError`] with [`Exit::Key`].
-pub fn open_all(folder: &Path, uris: &[String]) -> Result<Vec<SigningKey>, CliError> {
-    uris.iter()
-        .map(|uri| keyfile::open(&resolve(folder, uri)?))
-        .collect()
 }
 
 /// The public halves of the keys of a role; needs no passcode.

@@ -13,7 +13,8 @@ use manifests::json::{self, Json};
 use manifests::name::Name;
 use manifests::root::Root;
 
-use crate::repository::{Layout, OWN_CLOCK};
+use crate::change::Change;
+use crate::repository::{OWN_CLOCK, TIMESTAMP, from_client, names_in_force};
 use crate::staged::{Drafts, InForce, Staged};
 
 /// Names the format.
@@ -40,11 +41,11 @@ impl StageFile {
     ///
     /// # Errors
     /// [`CliError`] naming the file.
-    pub fn of(layout: &Layout, in_force: &InForce, staged: Staged) -> Result<Self, CliError> {
+    pub fn of(change: &Change) -> Result<Self, CliError> {
+        let (layout, in_force) = (&change.layout, &change.in_force);
         let first = layout.first_root()?;
-        let mut names =
-            crate::repository::names_in_force(&in_force.repository, in_force.product.as_str());
-        names.push(crate::repository::TIMESTAMP.to_owned());
+        let mut names = names_in_force(&in_force.repository, in_force.product.as_str());
+        names.push(TIMESTAMP.to_owned());
         let mut files = Vec::new();
         for name in names {
             let bytes = layout.read_file(&name, BYTES_MAX)?;
@@ -54,7 +55,7 @@ impl StageFile {
             publisher_id: Sha256::of(&first),
             product: in_force.product.clone(),
             files,
-            staged,
+            staged: change.staged.clone(),
         })
     }
 
@@ -74,7 +75,7 @@ impl StageFile {
             root: first,
             ..Default::default()
         };
-        let refuse = |error: &manifests::client::ClientError| crate::repository::from_client(error);
+        let refuse = |error: &manifests::client::ClientError| from_client(error);
         let client = Client::for_product(stored, self.product.clone(), OWN_CLOCK);
         let mut client = client.map_err(|error| refuse(&error))?;
         while let Some(request) = client.request() {

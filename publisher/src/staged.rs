@@ -1,6 +1,7 @@
 //! The staged change: next versions of roles on their way to enough signatures, in `staged/<role>.json`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,7 +11,6 @@ use cli::{CliError, Exit};
 use manifests::author::Draft;
 use manifests::client::Repository;
 use manifests::envelope::{Authority, Metadata as _};
-use manifests::instant::UtcTime;
 use manifests::limits::TARGETS_BYTES_MAX;
 use manifests::name::Name;
 use manifests::root::{Role, Root};
@@ -18,7 +18,6 @@ use manifests::targets::Targets;
 
 use crate::edit;
 use crate::repository::{Layout, OWN_CLOCK};
-use crate::settings::LifeSpans;
 
 /// Documents by role.
 pub type Drafts = BTreeMap<String, Draft>;
@@ -85,6 +84,28 @@ pub struct Lack {
     pub missing: Vec<String>,
 }
 
+impl fmt::Display for Lack {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (role, keys) = (&self.role, self.keys);
+        let (valid, threshold, missing) = (self.valid, self.threshold, self.missing.join(" "));
+        write!(
+            formatter,
+            "{role} has {valid} of {threshold} signatures by its {keys} keys, not yet signed: {missing}"
+        )
+    }
+}
+
+impl Lack {
+    /// What to do next.
+    pub fn summary(lacks: &[Self]) -> String {
+        if lacks.is_empty() {
+            return "complete    next: streembit-publisher publish".to_owned();
+        }
+        let lines = lacks.iter().map(|lack| format!("lacking     {lack}"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// The change as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Staged {
@@ -124,19 +145,6 @@ impl Staged {
         Ok(Self { documents })
     }
 
-    /// A change of one role that shall be published by itself.
-    ///
-    /// # Errors
-    /// [`CliError`] if the role is staged already.
-    pub fn alone(layout: &Layout, role: &str) -> Result<Self, CliError> {
-        if Self::load(layout)?.documents.contains_key(role) {
-            let message = format!("a change of {role} is staged already");
-            return Err(CliError::new(Exit::No, message)
-                .hint("streembit-publisher publish, or stage --discard"));
-        }
-        Ok(Self::default())
-    }
-
     /// Writes what is staged.
     ///
     /// # Errors
@@ -160,30 +168,6 @@ impl Staged {
             durable::remove(&path(layout, role)).context(Exit::No, "staged change")?;
         }
         Ok(())
-    }
-
-    /// The staged document of a role, begun from the one in force if there is none yet.
-    ///
-    /// # Errors
-    /// [`CliError`] if there is no such role.
-    pub fn document(
-        &mut self,
-        role: &str,
-        in_force: &InForce,
-        (lives, now): (&LifeSpans, UtcTime),
-    ) -> Result<&mut Draft, CliError> {
-        if !self.documents.contains_key(role) {
-            let current = in_force.documents.get(role).ok_or_else(|| {
-                CliError::new(Exit::Usage, format_args!("there is no role {role}"))
-                    .hint("streembit-publisher keys list")
-            })?;
-            let mut draft = current.clone();
-            let expires = now.after(lives.of(role));
-            draft.edit(|signed| edit::next_version(signed, expires))?;
-            self.documents.insert(role.to_owned(), draft);
-        }
-        let draft = self.documents.get_mut(role);
-        draft.ok_or_else(|| CliError::new(Exit::No, "staged change"))
     }
 
     /// The root that will be in force.

@@ -9,10 +9,12 @@
 //! * [`programs`]: the real executables
 //! * [`repository`]: a TUF repository in memory, tampered with at will, and a device that follows it
 //! * [`site`]: a TUF repository behind a mirror, and `streembit-tuf` as a process that follows it
+//! * [`trace`]: programs run inside of `strace` and the like, killed at every call
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::missing_panics_doc,
@@ -27,3 +29,4 @@ pub mod network;
 pub mod programs;
 pub mod repository;
 pub mod site;
+pub mod trace;

@@ -110,23 +110,6 @@ impl Verdict<'_> {
             .any(|document| any_member(&document, "keys", &twice))
     }
 
-    /// Whether a path pattern somewhere matches the target as a set of characters alone, or literally
-    /// alone.
-    pub(super) fn brackets_matter(&self) -> bool {
-        let path = &self.case.path;
-        let matter = |patterns: &Value| {
-            let patterns = patterns
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str);
-            let mut bracketed = patterns.filter(|pattern| pattern.contains('['));
-            bracketed.any(|pattern| matches(pattern, path, true) != matches(pattern, path, false))
-        };
-        self.documents()
-            .any(|document| any_member(&document, "paths", &matter))
-    }
-
     /// Whether the newest root gives the timestamp or the snapshot other keys than the device's root.
     pub(super) fn rotates(&self) -> bool {
         let before: Value = serde_json::from_slice(&self.case.stored.root).unwrap_or_default();
@@ -148,53 +131,4 @@ fn any_member(json: &Value, name: &str, is: &dyn Fn(&Value) -> bool) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether the pattern matches the path, segment by segment, with or without `[…]` as a set.
-fn matches(pattern: &str, path: &str, sets: bool) -> bool {
-    let segments = |text: &str| -> Vec<Vec<char>> {
-        text.split('/')
-            .map(|segment| segment.chars().collect())
-            .collect()
-    };
-    let (pattern, path) = (segments(pattern), segments(path));
-    let mut pairs = pattern.iter().zip(&path);
-    pattern.len() == path.len() && pairs.all(|(pattern, path)| glob(pattern, path, sets))
-}
-
-fn glob(pattern: &[char], text: &[char], sets: bool) -> bool {
-    let Some((first, rest)) = pattern.split_first() else {
-        return text.is_empty();
-    };
-    if *first == '*' {
-        return (0..=text.len()).any(|taken| glob(rest, &text[taken..], sets));
-    }
-    let Some((character, left)) = text.split_first() else {
-        return false;
-    };
-    let close = rest
-        .iter()
-        .skip(1)
-        .position(|end| *end == ']')
-        .map(|end| end + 1);
-    match (*first, close) {
-        ('?', _) => glob(rest, left, sets),
-        ('[', Some(close)) if sets => {
-            holds(&rest[..close], *character) && glob(&rest[close + 1..], left, sets)
-        }
-        _ => first == character && glob(rest, left, sets),
-    }
-}
-
-/// Whether a set such as `!a`, `cx` or `0-9` holds the character.
-fn holds(set: &[char], character: char) -> bool {
-    let (negated, set) = match set {
-        ['!', set @ ..] => (true, set),
-        set => (false, set),
-    };
-    let holds = match set {
-        [low, '-', high] => (low..=high).contains(&&character),
-        set => set.contains(&character),
-    };
-    holds != negated
 }

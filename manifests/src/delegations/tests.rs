@@ -118,6 +118,7 @@ fn rejects_delegations_with_two_meanings_m23() {
     assert!(edited(&roles, &|it| drop(it.remove("keys"))).is_err());
     for (member, value) in [
         ("paths", None),
+        ("paths", Some(Json::strings(["[cx]*"]))),
         ("path_hash_prefixes", Some(Json::strings(["00"]))),
         ("paths", Some(Json::Array(vec![Json::Integer(1)]))),
         ("terminating", Some(Json::from("false"))),

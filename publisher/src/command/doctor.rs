@@ -42,7 +42,7 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
         expiries.push(json!({ "role": role, "expires": expires.to_string(),
             "left_s": left.as_secs() }));
     }
-    for (role, authority) in roles(&in_force)? {
+    for (role, authority) in roles(&in_force) {
         let here = here(&layout, &settings, &role, &authority);
         let threshold = authority.threshold();
         text.push_str(&format!(

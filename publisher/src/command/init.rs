@@ -1,6 +1,5 @@
 //! `streembit-publisher init`: keys, root, an empty repository, the pin file for devices.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,8 +14,8 @@ use manifests::instant::UtcTime;
 use manifests::name::Name;
 use serde::Serialize;
 
-use crate::metadata::{self, Next, ReleaseKeys};
-use crate::repository::{Layout, TIMESTAMP};
+use crate::metadata;
+use crate::repository::Layout;
 use crate::settings::{KeyUris, Lives, Settings, Thresholds, path_in};
 
 /// How old the newest timestamp may be before a device reports that it is cut off.
@@ -77,19 +76,9 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     let _lock = layout.lock()?;
     let settings = create_keys(args, folder)?;
     let now = UtcTime::from_system(SystemTime::now());
-    let mut files = metadata::first_files(folder, &settings, now)?;
-    let keys = ReleaseKeys::open(folder, &settings)?;
+    let files = metadata::first_files(folder, &settings, now)?;
+    layout.commit(&files)?;
     let product = settings.product_name()?;
-    let top = files.get("1.targets.json").cloned().unwrap_or_default();
-    let next = Next {
-        product: &product,
-        product_version: 1,
-        targets: BTreeMap::new(),
-        version: 1,
-        top: (1, &top),
-    };
-    files.extend(metadata::next_files(&next, &keys, &settings.lives()?, now));
-    write(&layout, &files)?;
     layout.verify(product.clone(), now)?;
     let pin = layout.pin(product, settings.channel_name()?, STALENESS)?;
     let pin_path = args
@@ -146,19 +135,6 @@ fn check(args: &Args, folder: &Path) -> Result<u64, CliError> {
         return Err(CliError::new(Exit::Usage, message).hint("lower --root-threshold"));
     }
     Ok(root_keys)
-}
-
-/// Writes versioned files first and the timestamp last.
-///
-/// # Errors
-/// [`CliError`]; the old repository is whole then.
-pub fn write(layout: &Layout, files: &metadata::Files) -> Result<(), CliError> {
-    let (last, first): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| *name == TIMESTAMP);
-    for (name, bytes) in first.into_iter().chain(last) {
-        durable::replace(&layout.metadata(name), bytes, Access::World)
-            .context(Exit::No, "metadata")?;
-    }
-    Ok(())
 }
 
 fn create_keys(args: &Args, folder: &Path) -> Result<Settings, CliError> {

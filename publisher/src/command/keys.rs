@@ -82,10 +82,7 @@ pub fn run(command: &KeysCommand, folder: &Path, output: Output) -> Result<Exit,
 }
 
 /// Every role, its keys and threshold, in the order of trust.
-///
-/// # Errors
-/// [`CliError`] if a role is malformed.
-pub fn roles(in_force: &InForce) -> Result<Vec<(String, Authority)>, CliError> {
+pub fn roles(in_force: &InForce) -> Vec<(String, Authority)> {
     let root = &in_force.repository.root;
     let top = [Role::Root, Role::Targets, Role::Snapshot, Role::Timestamp];
     let mut roles: Vec<(String, Authority)> = top
@@ -99,7 +96,7 @@ pub fn roles(in_force: &InForce) -> Result<Vec<(String, Authority)>, CliError> {
             |role: &manifests::delegations::Delegation| (role.name.clone(), role.authority.clone());
         roles.extend(delegated.iter().map(named));
     }
-    Ok(roles)
+    roles
 }
 
 fn create(args: &CreateArgs, output: Output) -> Result<Exit, CliError> {
@@ -126,7 +123,7 @@ fn list(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let in_force = InForce::load(&layout, settings.product_name()?)?;
     let places = places(&layout, &settings);
     let (mut text, mut rows) = (String::new(), Vec::new());
-    for (role, authority) in roles(&in_force)? {
+    for (role, authority) in roles(&in_force) {
         let keys = authority.distinct_keys();
         let threshold = authority.threshold();
         text.push_str(&format!("{role:<11} {threshold} of {}\n", keys.len()));
@@ -162,34 +159,28 @@ fn places(layout: &Layout, settings: &Settings) -> Vec<(RoleKey, String)> {
 }
 
 fn revoke(id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
-    let holds = |authority: &Authority| authority.keys().keys().any(|key| key.starts_with(id));
-    let named: Vec<String> = roles(&in_force)?
-        .into_iter()
-        .filter(|(_, authority)| holds(authority))
-        .map(|(role, _)| role)
-        .collect();
-    if named.is_empty() || id.is_empty() {
-        return Err(
-            CliError::new(Exit::Usage, format_args!("no role has the key {id}"))
-                .hint("streembit-publisher keys list"),
-        );
-    }
-    let mut exit = Exit::Done;
-    for role in named {
-        let place = Place::of(&role);
-        exit = super::root::stage(folder, output, place.document(), |signed, _| {
-            edit::remove_key(signed, &place, id)
-        })?;
-    }
-    Ok(exit)
+    super::root::stage(folder, output, |change| {
+        let holds = |authority: &Authority| authority.keys().keys().any(|key| key.starts_with(id));
+        let mut roles = roles(&change.in_force);
+        roles.retain(|(_, authority)| holds(authority));
+        if roles.is_empty() || id.is_empty() {
+            let message = format!("no role has the key {id}");
+            return Err(CliError::new(Exit::Usage, message).hint("streembit-publisher keys list"));
+        }
+        for (role, _) in roles {
+            let place = Place::of(&role);
+            change.edit(place.document(), |signed| {
+                edit::remove_key(signed, &place, id)
+            })?;
+        }
+        Ok(())
+    })
 }
 
 fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let (layout, mut settings) = (Layout::new(folder), Settings::load(folder)?);
     let in_force = InForce::load(&layout, settings.product_name()?)?;
-    let roles = roles(&in_force)?;
+    let roles = roles(&in_force);
     let authority = roles.iter().find(|(role, _)| *role == args.role);
     let (_, authority) = authority.ok_or_else(|| {
         CliError::new(Exit::Usage, format_args!("there is no role {}", args.role))
@@ -211,12 +202,8 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
         None => new_key(args, folder)?,
     };
     let key = Signer::public_of(&settings::resolve(folder, &uri)?)?;
-    let place = Place::of(&args.role);
-    let exit = super::root::stage(folder, output, place.document(), |signed, _| {
-        edit::add_key(signed, &place, &key)?;
-        edit::remove_key(signed, &place, &old)
-    })?;
-    // The old one stays listed: it signs until the change is published.
+    // First, so that a change which is staged can be signed whatever happens now. The old key stays
+    // listed: it signs until the change is published.
     let uris = settings.keys.of_mut(&args.role);
     if !uris.contains(&uri) {
         uris.push(uri);
@@ -224,7 +211,13 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
         durable::replace(&path_in(folder), text.as_bytes(), durable::Access::World)
             .context(Exit::No, "settings")?;
     }
-    Ok(exit)
+    let place = Place::of(&args.role);
+    super::root::stage(folder, output, |change| {
+        change.edit(place.document(), |signed| {
+            edit::add_key(signed, &place, &key)?;
+            edit::remove_key(signed, &place, &old)
+        })
+    })
 }
 
 /// Makes the next key file of a role, such as `keys/timestamp-2.key`.

@@ -1,7 +1,6 @@
 //! `streembit-publisher release`: one command for a CI job, nothing interactive.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use cli::exit::Context as _;
 use cli::progress::Progress;
@@ -9,19 +8,17 @@ use cli::{CliError, Exit, Output, human};
 use manifests::client::Repository;
 use manifests::digest::Blake3;
 use manifests::envelope::Metadata as _;
-use manifests::instant::UtcTime;
 use manifests::limits;
 use manifests::name::Name;
 use manifests::product::ProductTarget;
 use manifests::release::{Content, Release};
 use serde::Serialize;
 
+use crate::change::Change;
 use crate::deltas::{self, Made};
-use crate::publish::{self, OnlineKeys};
-use crate::repository::{Layout, StoredBlob};
-use crate::settings::{self, Settings};
-use crate::staged::{InForce, Staged};
-use crate::{edit, image};
+use crate::publish::{OnlineKeys, publish};
+use crate::repository::StoredBlob;
+use crate::{edit, image, settings};
 
 /// Options of release
 #[derive(Clone, Debug, clap::Args)]
@@ -72,33 +69,17 @@ struct ReleasedDelta {
 /// [`CliError`]; the repository is as before then. With [`Exit::Quorum`] the release is staged and waits
 /// for more signatures.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let layout = Layout::new(folder);
-    let settings = Settings::load(folder)?;
-    let _lock = layout.lock()?;
-    let now = UtcTime::from_system(SystemTime::now());
-    let product = settings.product_name()?;
-    let in_force = InForce::load(&layout, product.clone())?;
-    let mut staged = Staged::alone(&layout, product.as_str())?;
+    let mut change = Change::open_product(folder)?;
+    let product = change.in_force.product.to_string();
     // Keys first: a wrong passcode must not cost an hour of delta making.
-    let keys = OnlineKeys::open(&layout, &settings)?;
-    let delegations = in_force.repository.targets.delegations();
-    let signers = settings::signers(folder, &settings.keys.product, |key| {
-        let authority = delegations.authority(product.as_str());
+    let keys = OnlineKeys::open(&change.layout, &change.settings)?;
+    let delegations = change.in_force.repository.targets.delegations();
+    let signers = settings::signers(folder, &change.settings.keys.product, |key| {
+        let authority = delegations.authority(&product);
         authority.is_some_and(|authority| authority.distinct_keys().contains(key))
     })?;
-    let current = &in_force.repository;
-    let (stored, mut release) = store_image(args, &layout, &settings, current, output)?;
-    let count = args
-        .deltas
-        .unwrap_or(settings.deltas)
-        .min(limits::DELTAS_MAX);
-    let releases = current
-        .product
-        .targets()
-        .values()
-        .filter_map(|target| target.release.as_ref());
-    let bases = deltas::bases(releases, &release, count);
-    let made = deltas::make(&layout, &bases, &release.image, output)?;
+    let (stored, mut release) = store_image(args, &change, output)?;
+    let made = make_deltas(args, &change, &release, output)?;
     release.deltas = made.iter().map(|made| made.delta.clone()).collect();
     let name = target_name(&release)?;
     let target = ProductTarget {
@@ -106,32 +87,47 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         sha256: stored.sha256,
         release: Some(release.clone()),
     };
-    let draft = staged.document(product.as_str(), &in_force, (&settings.lives()?, now))?;
-    draft.edit(|signed| edit::add_target(signed, name.as_str(), target.to_target().to_json()))?;
-    layout
+    change.edit(&product, |signed| {
+        edit::add_target(signed, name.as_str(), target.to_target().to_json())
+    })?;
+    change
+        .layout
         .link_target(&stored, &name)
         .context(Exit::No, "target")?;
-    let demands = staged.demands(&in_force)?;
+    let demands = change.staged.demands(&change.in_force)?;
     for signer in &signers {
-        staged.sign(&demands, signer)?;
+        change.staged.sign(&demands, signer)?;
     }
-    if !staged.lacks(&in_force)?.is_empty() {
+    if !change.lacks()?.is_empty() {
         // Another has to approve it: what is made stays.
-        staged.save(&layout)?;
+        change.save()?;
     }
-    let next = publish::publish(&layout, &settings, (&in_force, &staged), &keys, now)?;
+    let next = publish(&change, &keys)?;
     report(&stored, &release, &made, &next, output)?;
     Ok(Exit::Done)
+}
+
+fn make_deltas(
+    args: &Args,
+    change: &Change,
+    release: &Release,
+    output: Output,
+) -> Result<Vec<Made>, CliError> {
+    let count = args.deltas.unwrap_or(change.settings.deltas);
+    let targets = change.in_force.repository.product.targets().values();
+    let releases = targets.filter_map(|target| target.release.as_ref());
+    let bases = deltas::bases(releases, release, count.min(limits::DELTAS_MAX));
+    deltas::make(&change.layout, &bases, &release.image, output)
 }
 
 /// Stores the image and describes it; refuses what can't be a successor before any delta is made.
 fn store_image(
     args: &Args,
-    layout: &Layout,
-    settings: &Settings,
-    current: &Repository,
+    change: &Change,
     output: Output,
 ) -> Result<(StoredBlob, Release), CliError> {
+    let (layout, settings) = (&change.layout, &change.settings);
+    let current = &change.in_force.repository;
     let old = current
         .product
         .targets()

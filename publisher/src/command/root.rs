@@ -1,7 +1,6 @@
 //! `streembit-publisher root` and `role`: who may sign what. Changes are staged, not published.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use cli::exit::Context as _;
 use cli::signer::Signer;
@@ -9,15 +8,15 @@ use cli::{CliError, Exit, Output, durable, human};
 use keys::PublicKey;
 use manifests::author::key_id;
 use manifests::envelope::Metadata as _;
-use manifests::instant::UtcTime;
 use manifests::root::Role;
 use serde_json::json;
 
+use crate::change::Change;
 use crate::edit::{self, Place};
-use crate::publish;
+use crate::preview::Preview;
 use crate::repository::Layout;
 use crate::settings::Settings;
-use crate::staged::{InForce, Staged};
+use crate::staged::InForce;
 
 /// Bytes of a PEM public key.
 const PEM_BYTES_MAX: u64 = 4096;
@@ -104,8 +103,9 @@ pub fn run(command: &RootCommand, folder: &Path, output: Output) -> Result<Exit,
             let life = human::parse_duration(life)
                 .context(Exit::Usage, "expire")
                 .map_err(|error| error.hint("such as \"in 6 weeks\""))?;
-            stage(folder, output, "root", |signed, now| {
-                edit::set_expires(signed, now.after(life))
+            stage(folder, output, |change| {
+                let expires = change.now.after(life);
+                change.edit("root", |signed| edit::set_expires(signed, expires))
             })
         }
         RootCommand::RemoveKey { id, role } => remove_key(role, id, folder, output),
@@ -124,7 +124,9 @@ pub fn run(command: &RootCommand, folder: &Path, output: Output) -> Result<Exit,
 pub fn run_role(command: &RoleCommand, folder: &Path, output: Output) -> Result<Exit, CliError> {
     match command {
         RoleCommand::AddKey(args) => add_key(args, folder, output),
-        RoleCommand::Renew { role } => stage(folder, output, role, |_, _| Ok(())),
+        RoleCommand::Renew { role } => {
+            stage(folder, output, |change| change.edit(role, |_| Ok(())))
+        }
         RoleCommand::RemoveKey { role, id } => remove_key(role, id, folder, output),
         RoleCommand::SetThreshold { role, threshold } => {
             set_threshold(role, *threshold, folder, output)
@@ -135,15 +137,19 @@ pub fn run_role(command: &RoleCommand, folder: &Path, output: Output) -> Result<
 fn add_key(args: &KeyArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let key = public_key(&args.key)?;
     let place = Place::of(&args.role);
-    stage(folder, output, place.document(), |signed, _| {
-        edit::add_key(signed, &place, &key)
+    stage(folder, output, |change| {
+        change.edit(place.document(), |signed| {
+            edit::add_key(signed, &place, &key)
+        })
     })
 }
 
 fn remove_key(role: &str, id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let place = Place::of(role);
-    stage(folder, output, place.document(), |signed, _| {
-        edit::remove_key(signed, &place, id)
+    stage(folder, output, |change| {
+        change.edit(place.document(), |signed| {
+            edit::remove_key(signed, &place, id)
+        })
     })
 }
 
@@ -154,8 +160,10 @@ fn set_threshold(
     output: Output,
 ) -> Result<Exit, CliError> {
     let place = Place::of(role);
-    stage(folder, output, place.document(), |signed, _| {
-        edit::set_threshold(signed, &place, threshold)
+    stage(folder, output, |change| {
+        change.edit(place.document(), |signed| {
+            edit::set_threshold(signed, &place, threshold)
+        })
     })
 }
 
@@ -174,33 +182,24 @@ pub fn public_key(text: &str) -> Result<PublicKey, CliError> {
     Signer::public_of(text)
 }
 
-/// Changes the next version of a role, stages it and shows what it comes to.
+/// Makes a change, stages it and shows what it comes to.
 ///
 /// # Errors
 /// [`CliError`]; what was staged before stays.
 pub fn stage(
     folder: &Path,
     output: Output,
-    role: &str,
-    change: impl FnOnce(&mut manifests::json::Json, UtcTime) -> Result<(), CliError>,
+    make: impl FnOnce(&mut Change) -> Result<(), CliError>,
 ) -> Result<Exit, CliError> {
-    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let _lock = layout.lock()?;
-    let now = UtcTime::from_system(SystemTime::now());
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
-    let mut staged = Staged::load(&layout)?;
-    let draft = staged.document(role, &in_force, (&settings.lives()?, now))?;
-    draft.edit(|signed| change(signed, now))?;
-    // What a device would not take is not staged.
-    staged.demands(&in_force)?;
-    staged.save(&layout)?;
-    publish::show(&in_force.documents, &staged, output);
-    let lacks = staged.lacks(&in_force)?;
-    let value = json!({ "staged": staged.documents.keys().collect::<Vec<_>>(), "lacks": lacks });
-    output.result(
-        &value,
-        "staged      next: streembit-publisher sign, then publish",
-    )?;
+    let mut change = Change::open(folder)?;
+    make(&mut change)?;
+    change.save()?;
+    let (preview, lacks) = (change.preview(), change.lacks()?);
+    let text = format!(
+        "{}\nstaged      next: streembit-publisher sign, then publish",
+        Preview::text(&preview)
+    );
+    output.result(&json!({ "staged": preview, "lacks": lacks }), text)?;
     Ok(Exit::Done)
 }
 

@@ -4,14 +4,14 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
 use serde_json::json;
 
-use crate::publish;
-use crate::repository::Layout;
-use crate::settings::Settings;
+use crate::change::Change;
+use crate::preview::Preview;
 use crate::stage_file::StageFile;
-use crate::staged::{InForce, Staged};
+use crate::staged::{InForce, Lack, Staged};
 
 /// Options of sign
 #[derive(Clone, Debug, clap::Args)]
@@ -38,29 +38,23 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
 }
 
 fn sign_staged(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let _lock = layout.lock()?;
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
-    let mut staged = Staged::load(&layout)?;
-    if staged.documents.is_empty() {
-        return Err(CliError::new(Exit::No, "nothing is staged")
-            .hint("streembit-publisher root, role, keys or release stage a change"));
-    }
-    publish::show(&in_force.documents, &staged, output);
+    let mut change = Change::open_staged(folder)?;
+    show(&change.preview(), output)?;
     confirm(args)?;
     if args.key.is_empty() {
-        publish::sign_with_keys_here(&layout, &settings, (&in_force, &mut staged), output)?;
+        change.sign_with_keys_here(output)?;
     } else {
-        sign_by(&args.key, &in_force, &mut staged, output)?;
+        sign_by(&args.key, &change.in_force, &mut change.staged, output)?;
     }
-    staged.save(&layout)?;
-    let lacks = staged.lacks(&in_force)?;
-    let text = match lacks.as_slice() {
-        [] => "complete    next: streembit-publisher publish".to_owned(),
-        lacks => format!("lacking     {} more signatures; see publish", lacks.len()),
-    };
-    output.result(&json!({ "lacks": lacks }), text)?;
+    change.save()?;
+    let lacks = change.lacks()?;
+    output.result(&json!({ "lacks": lacks }), Lack::summary(&lacks))?;
     Ok(Exit::Done)
+}
+
+/// What is signed is shown first, whatever else is left out.
+fn show(preview: &[Preview], output: Output) -> Result<(), CliError> {
+    output.result(&json!({ "staged": preview }), Preview::text(preview))
 }
 
 fn sign_by(
@@ -70,7 +64,8 @@ fn sign_by(
     output: Output,
 ) -> Result<(), CliError> {
     let demands = staged.demands(in_force)?;
-    for signer in publish::named_signers(uris)? {
+    for uri in uris {
+        let signer = Signer::open(uri)?;
         let roles = staged.sign(&demands, &signer)?;
         if roles.is_empty() {
             let message = format!("{} may sign nothing of this change", signer.uri());
@@ -92,7 +87,8 @@ fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError>
     }
     let in_force = file.in_force()?;
     output.note(format_args!("publisher   {}", file.publisher_id));
-    publish::show(&in_force.documents, &file.staged, output);
+    let staged = &file.staged.documents;
+    show(&Preview::of(&in_force.documents, staged), output)?;
     confirm(args)?;
     sign_by(&args.key, &in_force, &mut file.staged, output)?;
     file.save(path)?;

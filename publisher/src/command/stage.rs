@@ -6,11 +6,10 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit, Output};
 use serde_json::json;
 
-use crate::publish;
-use crate::repository::Layout;
-use crate::settings::Settings;
+use crate::change::Change;
+use crate::preview::Preview;
 use crate::stage_file::StageFile;
-use crate::staged::{InForce, Staged};
+use crate::staged::Lack;
 
 /// Options of stage
 #[derive(Clone, Debug, clap::Args)]
@@ -35,33 +34,23 @@ pub struct ApproveArgs {
 /// # Errors
 /// [`CliError`] if nothing is staged.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let _lock = layout.lock()?;
     if args.discard {
-        Staged::load(&layout)?.discard(&layout)?;
+        let change = Change::open(folder)?;
+        change.staged.discard(&change.layout)?;
         output.result(&json!({ "staged": [] }), "discarded")?;
         return Ok(Exit::Done);
     }
-    let (in_force, staged) = load(&layout, &settings)?;
-    publish::show(&in_force.documents, &staged, output);
-    let lacks = staged.lacks(&in_force)?;
-    let roles: Vec<String> = staged.documents.keys().cloned().collect();
-    let mut text = format!("staged      {}", roles.join(" "));
+    let change = Change::open_staged(folder)?;
+    let (preview, lacks) = (change.preview(), change.lacks()?);
+    let mut text = Preview::text(&preview);
     for lack in &lacks {
-        text.push_str(&format!(
-            "\nlacking     {}: {} of {} by its {} keys, not yet: {}",
-            lack.role,
-            lack.valid,
-            lack.threshold,
-            lack.keys,
-            lack.missing.join(" ")
-        ));
+        text.push_str(&format!("\nlacking     {lack}"));
     }
     if let Some(path) = &args.file {
-        StageFile::of(&layout, &in_force, staged)?.save(path)?;
+        StageFile::of(&change)?.save(path)?;
         text.push_str(&format!("\nwritten     {}", path.display()));
     }
-    output.result(&json!({ "staged": roles, "lacks": lacks }), text)?;
+    output.result(&json!({ "staged": preview, "lacks": lacks }), text)?;
     Ok(Exit::Done)
 }
 
@@ -70,14 +59,11 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
 /// # Errors
 /// [`CliError`] naming the file; nothing is taken from any of them then.
 pub fn approve(args: &ApproveArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let _lock = layout.lock()?;
-    let (in_force, mut staged) = load(&layout, &settings)?;
-    let before = staged.lacks(&in_force)?.len();
+    let mut change = Change::open_staged(folder)?;
     for path in &args.files {
         let file = StageFile::load(path)?;
         for (role, draft) in &file.staged.documents {
-            let ours = staged.documents.get_mut(role).ok_or_else(|| {
+            let ours = change.staged.documents.get_mut(role).ok_or_else(|| {
                 let message = format!("{}: {role} is not staged here", path.display());
                 CliError::new(Exit::No, message).hint("it is another change, or an old one")
             })?;
@@ -86,25 +72,8 @@ pub fn approve(args: &ApproveArgs, folder: &Path, output: Output) -> Result<Exit
                 .map_err(|error| error.hint("it is another change, or an old one"))?;
         }
     }
-    staged.save(&layout)?;
-    let lacks = staged.lacks(&in_force)?;
-    let text = match lacks.as_slice() {
-        [] => "complete    next: streembit-publisher publish".to_owned(),
-        lacks => format!(
-            "lacking     {} of {before} signatures; see stage",
-            lacks.len()
-        ),
-    };
-    output.result(&json!({ "lacks": lacks }), text)?;
+    change.save()?;
+    let lacks = change.lacks()?;
+    output.result(&json!({ "lacks": lacks }), Lack::summary(&lacks))?;
     Ok(Exit::Done)
-}
-
-fn load(layout: &Layout, settings: &Settings) -> Result<(InForce, Staged), CliError> {
-    let in_force = InForce::load(layout, settings.product_name()?)?;
-    let staged = Staged::load(layout)?;
-    if staged.documents.is_empty() {
-        return Err(CliError::new(Exit::No, "nothing is staged")
-            .hint("streembit-publisher root, role, keys or release stage a change"));
-    }
-    Ok((in_force, staged))
 }

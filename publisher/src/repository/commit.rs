@@ -1,6 +1,5 @@
 //! The commit: files become part of the repository together or not at all.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -9,7 +8,7 @@ use cli::durable::{self, Access, PathError};
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
 
-use super::{COMMITTING, Layout, TIMESTAMP};
+use super::{COMMITTING, Files, Layout, TIMESTAMP};
 
 impl Layout {
     /// Makes files part of the repository, all or none: they are in force once they are together in
@@ -17,7 +16,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`CliError`]; the repository is the old or the new one.
-    pub fn commit(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), CliError> {
+    pub fn commit(&self, files: &Files) -> Result<(), CliError> {
         let (gathering, committing) = (
             self.folder.join("committing.tmp"),
             self.folder.join(COMMITTING),

@@ -146,21 +146,14 @@ pub(super) const CLASSES: &[Class] = &[
     },
     Class {
         name: "brackets in path patterns",
-        why: "TUF 4.5 names `*` and `?`; python-tuf also reads `[…]`, as glob(7) does",
+        why: "a set for glob(7) and python-tuf, themselves for TUF 4.5, which names `*` and `?`: a pattern with \
+              two meanings could hide a terminating role, so it is refused",
         holds: |difference, verdict| {
-            let in_search = match difference {
-                Difference::Stored(roles) => only_delegated(roles),
-                _ => verdict.ours.refresh.is_none() && verdict.theirs.refresh.is_none(),
-            };
-            in_search && verdict.brackets_matter()
+            let expected = Some(("paths", "patterns of `*` and `?` without `[`"));
+            we_refuse(difference) && verdict.wrong_type() == expected
         },
     },
 ];
-
-fn only_delegated(roles: &[String]) -> bool {
-    let top = ["root", "timestamp", "snapshot", "targets"];
-    !roles.iter().any(|role| top.contains(&role.as_str()))
-}
 
 fn is_untrusted(verdict: &Verdict<'_>) -> bool {
     matches!(

@@ -127,7 +127,7 @@ fn open(
         ))
     };
     let role_key = RoleKey::from(public.clone());
-    for (role, authority) in roles(in_force)? {
+    for (role, authority) in roles(in_force) {
         if authority.distinct_keys().contains(&&role_key) {
             return Err(used(&format!("role {role}")));
         }
