@@ -26,6 +26,7 @@ mod mix_and_match;
 mod names;
 mod operations;
 mod pin;
+mod products;
 mod publisher_crash;
 mod rollback;
 mod root_chain;

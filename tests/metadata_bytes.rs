@@ -587,6 +587,6 @@ fn outcome(
     (
         requests.collect(),
         documents.map(<[u8]>::to_vec),
-        trusted.product,
+        trusted.products[support::repository::product().as_str()].clone(),
     )
 }

@@ -179,7 +179,7 @@ fn lost_and_stolen_root_keys_are_replaced_m8() {
 #[test]
 fn stolen_product_key_is_rotated_out_k71() {
     let place = Place::new();
-    let stolen = place.id("product.key");
+    let stolen = place.id("cam.key");
     place.done(&[
         "keys",
         "rotate",
@@ -192,7 +192,7 @@ fn stolen_product_key_is_rotated_out_k71() {
     place.done(&["role", "renew", "cam"]);
     place.publish();
     assert!(!place.metadata("2.targets.json").contains(&stolen));
-    fs::remove_file(place.key("product.key")).unwrap();
+    fs::remove_file(place.key("cam.key")).unwrap();
     let image = place.published.image(2);
     place.done(&["release", image.to_str().unwrap(), "--version", "1.3.0"]);
     place.devices_follow();
@@ -209,7 +209,7 @@ fn release_waits_for_an_approver_on_another_machine_k70_k77() {
         &elsewhere.path().join("approver.key"),
         keys::Algorithm::P256,
     );
-    place.done(&["role", "add-key", &approver, "--role", "cam"]);
+    place.done(&["role", "add-key", "cam", &approver]);
     place.done(&["role", "set-threshold", "cam", "2"]);
     place.done(&["role", "renew", "cam"]);
     place.done(&["sign"]);

@@ -12,6 +12,7 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit, Output};
 use manifests::client::Repository;
 use manifests::envelope::Metadata as _;
+use manifests::product::Product;
 use manifests::release::{Content, Release};
 use node::blocks::fetch::FetchReport;
 use protocol::exchange::tree::Blob;
@@ -23,7 +24,7 @@ use crate::install;
 use crate::policy::{self, Decision, Refusal};
 use crate::slot::{Slot, SlotKind};
 use crate::source::Sources;
-use crate::source::metadata::{Checked, check};
+use crate::source::metadata::{Checked, check, refuse};
 use crate::state::{Image, Pending, State};
 
 /// What an update did, for people, programs and the journal.
@@ -87,7 +88,9 @@ pub async fn look(device: &mut Device, sources: &Sources) -> Result<Found, CliEr
     };
     let mut state = device.state()?;
     note_newest(&mut state, &checked.repository);
-    let running = identify(device, &mut state, &checked.repository)?;
+    let product = checked.repository.product(&device.pin.product);
+    let product = product.map_err(|error| refuse(&error))?;
+    let running = identify(device, &mut state, product)?;
     device.save_state(&state)?;
     let decision = policy::decide(
         &policy::Device {
@@ -97,7 +100,7 @@ pub async fn look(device: &mut Device, sources: &Sources) -> Result<Found, CliEr
             state: &state,
             running: running.as_ref().map_or(0, |image| image.release),
         },
-        &checked.repository.product,
+        product,
     );
     if let Decision::Refuse(why) = &decision {
         device.record_refusal("refused", &why.to_string(), refused(why).exit)?;
@@ -138,7 +141,7 @@ fn note_newest(state: &mut State, repository: &Repository) {
 fn identify(
     device: &Device,
     state: &mut State,
-    repository: &Repository,
+    product: &Product,
 ) -> Result<Option<Image>, CliError> {
     let slot = device.running_slot()?;
     if let Some(image) = state.slots.get(&slot.bootname) {
@@ -147,8 +150,7 @@ fn identify(
     if slot.kind == SlotKind::Dir || !slot.device.exists() {
         return Ok(None);
     }
-    let targets = repository.product.targets().values();
-    let mut releases: Vec<&Release> = targets.filter_map(|it| it.release.as_ref()).collect();
+    let mut releases: Vec<&Release> = product.releases().collect();
     releases.sort_by_key(|release| (release.image.size, release.release));
     let mut hashed: Option<Blob> = None;
     for release in releases {
@@ -192,8 +194,8 @@ pub async fn update(
     };
     let catalog = found.checked.catalog;
     let (way, sources_used) = ways::install_release(device, sources, &work, catalog).await?;
-    let repository = &found.checked.repository;
-    let signers = repository.product.signers().iter();
+    let product = found.checked.repository.product(&device.pin.product);
+    let signers = product.map_err(|error| refuse(&error))?.signers().iter();
     let report = Report {
         from: found.running.as_ref().map(|image| image.version.clone()),
         to: release.version.clone(),

@@ -4,7 +4,8 @@
 //! returns what is to be stored, byte for byte, in this order, before going on. When nothing more is
 //! wanted, the repository is verified. The order of requests is the standard's: roots one by one until
 //! one is missing, timestamp, snapshot, targets, then delegated roles: that of a product
-//! ([`Client::for_product`]) or those that a search for a path visits ([`Client::search`]).
+//! ([`Client::for_product`]), those of all products ([`Client::for_all_products`]) or those that a search
+//! for a path visits ([`Client::search`]).
 
 mod delegated;
 mod rules;
@@ -133,6 +134,9 @@ pub enum Reason {
     /// The top-level targets delegate nothing to the product.
     #[error("no delegation to the product {0}")]
     NotDelegated(Name),
+    /// The roles of all products are wanted, and there are hash bins in their place.
+    #[error("delegates to hash bins, not to products")]
+    Bins,
     /// The role is not a product's.
     #[error(transparent)]
     Product(#[from] ProductError),
@@ -141,7 +145,7 @@ pub enum Reason {
     Order,
 }
 
-/// A verified repository, as seen for one product.
+/// A verified repository, as seen for one product or for all.
 #[derive(Clone, Debug)]
 pub struct Repository {
     /// The root in force.
@@ -152,8 +156,19 @@ pub struct Repository {
     pub snapshot: Verified<Snapshot>,
     /// The top-level targets.
     pub targets: Verified<Targets>,
-    /// The product's role.
-    pub product: Product,
+    /// The products' roles by name: the one that was asked for, or all that there are.
+    pub products: BTreeMap<String, Product>,
+}
+
+impl Repository {
+    /// The role of a product.
+    ///
+    /// # Errors
+    /// [`Reason::NotDelegated`] if it was not asked for, or there is none.
+    pub fn product(&self, name: &Name) -> Result<&Product, ClientError> {
+        let missing = || rules::at(workflow::TARGETS_FILE, Reason::NotDelegated(name.clone()));
+        self.products.get(name.as_str()).ok_or_else(missing)
+    }
 }
 
 /// The workflow between requests.
@@ -168,7 +183,7 @@ pub struct Client {
     timestamp: Option<Verified<Timestamp>>,
     snapshot: Option<Verified<Snapshot>>,
     targets: Option<Verified<Targets>>,
-    product: Option<Product>,
+    products: BTreeMap<String, Product>,
     /// The search under way, or the last one.
     walk: Walk,
     /// Why the run is over without a repository.
@@ -182,6 +197,8 @@ enum Goal {
     Refresh,
     /// The role of this product.
     Product(Name),
+    /// The role of every product.
+    Products,
 }
 
 /// What is wanted next.

@@ -100,6 +100,12 @@ impl Product {
         &self.targets
     }
 
+    /// The releases among its files.
+    pub fn releases(&self) -> impl Iterator<Item = &Release> {
+        let targets = self.targets.values();
+        targets.filter_map(|target| target.release.as_ref())
+    }
+
     /// The keys whose signatures are valid.
     pub fn signers(&self) -> &BTreeSet<RoleKey> {
         &self.signers

@@ -41,23 +41,26 @@ enum Command {
     Doctor,
     /// Copy what may be public into a folder that any web server can host
     Export(command::export::Args),
-    /// Create keys, root, an empty repository and the pin file for devices
+    /// Create keys, root, a product and the pin file for its devices: root init and product add in one
     Init(command::init::Args),
     /// List, rotate and revoke keys
     #[command(subcommand)]
     Keys(command::keys::KeysCommand),
     /// List the releases
     List,
+    /// Add products
+    #[command(subcommand)]
+    Product(command::role::ProductCommand),
     /// Publish the staged change
     Publish,
     /// Sign a fresh snapshot and timestamp, for a timer
     Refresh,
     /// Sign a release: image or directory, deltas from earlier releases
     Release(command::release::Args),
-    /// Change delegated roles: their keys, thresholds and lives
+    /// Change delegated roles: which there are, their keys, thresholds and lives
     #[command(subcommand)]
-    Role(command::root::RoleCommand),
-    /// Change the root: keys, thresholds, expiry
+    Role(command::role::RoleCommand),
+    /// Create the root, change it: keys, thresholds, expiry
     #[command(subcommand)]
     Root(command::root::RootCommand),
     /// Announce the newest release and serve everything until told to stop
@@ -87,9 +90,10 @@ impl Program for Args {
             Command::Approve(args) => command::stage::approve(&args, folder, output),
             Command::Doctor => command::doctor::run(folder, output),
             Command::Keys(command) => command::keys::run(&command, folder, output),
+            Command::Product(command) => command::role::run_product(&command, folder, output),
             Command::Publish => command::publish::run(folder, output),
             Command::Refresh => command::publish::refresh(folder, output),
-            Command::Role(command) => command::root::run_role(&command, folder, output),
+            Command::Role(command) => command::role::run(&command, folder, output),
             Command::Root(command) => command::root::run(&command, folder, output),
             Command::Sign(args) => command::sign::run(&args, folder, output),
             Command::Stage(args) => command::stage::run(&args, folder, output),

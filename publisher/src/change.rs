@@ -1,17 +1,23 @@
 //! A change in the making: the repository held for writing, what is in force, what is staged.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
 use cli::durable::Lock;
 use cli::{CliError, Exit, Output};
 use keys::RoleKey;
+use manifests::author::Draft;
+use manifests::delegations::Delegations;
+use manifests::header::Header;
 use manifests::instant::UtcTime;
 use manifests::json::Json;
+use manifests::name::Name;
+use manifests::targets::Targets;
 
 use crate::edit;
 use crate::preview::Preview;
-use crate::repository::Layout;
+use crate::repository::{Layout, product_of};
 use crate::settings::{self, Settings};
 use crate::staged::{InForce, Lack, Staged};
 
@@ -40,7 +46,7 @@ impl Change {
         let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
         let lock = layout.lock()?;
         Ok(Self {
-            in_force: InForce::load(&layout, settings.product_name()?)?,
+            in_force: InForce::load(&layout)?,
             staged: Staged::load(&layout)?,
             now: UtcTime::from_system(SystemTime::now()),
             layout,
@@ -62,21 +68,51 @@ impl Change {
         Ok(change)
     }
 
-    /// Opens the repository for a change of the product's role that is published by itself; what else
-    /// is staged stays staged.
+    /// Opens the repository for a change of a product's role that is published by itself; what else
+    /// is staged stays staged. Returns the product: the named one, or the only one.
     ///
     /// # Errors
-    /// [`CliError`] if a change of that role is staged already.
-    pub fn open_product(folder: &Path) -> Result<Self, CliError> {
+    /// [`CliError`] if there is no such product, or a change of its role is staged already.
+    pub fn open_product(folder: &Path, named: Option<&Name>) -> Result<(Self, Name), CliError> {
         let mut change = Self::open(folder)?;
-        let product = change.in_force.product.as_str();
-        if change.staged.documents.contains_key(product) {
-            let message = format!("a change of {product} is staged already");
-            return Err(CliError::new(Exit::No, message)
-                .hint("streembit-publisher publish, or stage --discard"));
-        }
+        let product = change.settings.product(named)?;
+        change.check_unstaged(product.as_str())?;
+        product_of(&change.in_force.repository, &product)?;
         change.staged = Staged::default();
-        Ok(change)
+        Ok((change, product))
+    }
+
+    /// Refuses a change of a role where another is staged.
+    ///
+    /// # Errors
+    /// [`CliError`] then.
+    pub fn check_unstaged(&self, role: &str) -> Result<(), CliError> {
+        if !self.staged.documents.contains_key(role) {
+            return Ok(());
+        }
+        let message = format!("a change of {role} is staged already");
+        Err(CliError::new(Exit::No, message)
+            .hint("streembit-publisher publish, or stage --discard"))
+    }
+
+    /// Begins a role that nothing is published of.
+    ///
+    /// # Errors
+    /// [`CliError`] if there is such a role.
+    pub fn begin(&mut self, role: &str) -> Result<(), CliError> {
+        self.check_unstaged(role)?;
+        if self.in_force.documents.contains_key(role) {
+            let message = format!("there is a role {role} already");
+            return Err(CliError::new(Exit::Usage, message).hint("streembit-publisher keys list"));
+        }
+        let header = Header {
+            version: self.in_force.version_of(role) + 1,
+            expires: self.now.after(self.settings.lives()?.of(role)),
+        };
+        let empty = Targets::new(header, BTreeMap::new(), Delegations::default());
+        let draft = Draft::new(empty.to_signed());
+        self.staged.documents.insert(role.to_owned(), draft);
+        Ok(())
     }
 
     /// Changes the next version of a role, begun from the one in force if need be.
@@ -136,7 +172,7 @@ impl Change {
             let mut demands = demands.iter();
             demands.any(|demand| demand.authority.distinct_keys().contains(key))
         };
-        let uris = self.settings.keys.uris();
+        let uris = self.settings.uris();
         for signer in settings::signers(&self.layout.folder, &uris, wanted)? {
             let roles = self.staged.sign(&demands, &signer)?;
             let roles = roles.join(" ");

@@ -7,6 +7,7 @@ pub mod keys;
 pub mod list;
 pub mod publish;
 pub mod release;
+pub mod role;
 pub mod root;
 pub mod seed;
 pub mod show;

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use cli::{CliError, Exit};
 use keys::{PublicKey, RoleKey};
 use manifests::author::key_id;
+use manifests::delegations::{Delegation, Delegations, Scope};
+use manifests::envelope::Metadata as _;
 use manifests::instant::UtcTime;
 use manifests::json::Json;
+use manifests::targets::Targets;
 
 /// Where the keys of a role are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +139,80 @@ pub fn add_key(signed: &mut Json, place: &Place, key: &PublicKey) -> Result<(), 
     ids.push(Json::from(id.as_str()));
     members(keys_of(signed, place)?)?.insert(id, key_to_json(key));
     Ok(())
+}
+
+/// Whether a new role may be delegated to, before a key is made for it.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if there is one of this name, or its patterns and another's can fit
+/// one path: whoever searches would find the file of either.
+pub fn check_new_role(signed: &Json, name: &str, patterns: &[String]) -> Result<(), CliError> {
+    let targets = Targets::from_signed(signed).map_err(|_| malformed())?;
+    let Delegations::Roles(roles) = targets.delegations() else {
+        return Err(malformed());
+    };
+    let fixed = |pattern: &str| {
+        pattern
+            .split(['*', '?'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    for other in roles {
+        if other.name == name {
+            let message = format!("there is a role {name} already");
+            return Err(CliError::new(Exit::Usage, message).hint("streembit-publisher keys list"));
+        }
+        let Scope::Paths(theirs) = &other.scope else {
+            continue;
+        };
+        let mut pairs = theirs
+            .iter()
+            .flat_map(|old| patterns.iter().map(move |new| (old, new)));
+        let clash = pairs.find(|(old, new)| {
+            let (old, new) = (fixed(old), fixed(new));
+            old.starts_with(&new) || new.starts_with(&old)
+        });
+        if let Some((old, new)) = clash {
+            let message = format!(
+                "{new} of {name} and {old} of {} can fit one path",
+                other.name
+            );
+            return Err(CliError::new(Exit::Usage, message)
+                .hint("choose a name that does not begin with another's"));
+        }
+    }
+    Ok(())
+}
+
+/// Delegates to a new role.
+///
+/// # Errors
+/// As [`check_new_role`].
+pub fn add_role(signed: &mut Json, role: &Delegation) -> Result<(), CliError> {
+    if let Scope::Paths(patterns) = &role.scope {
+        check_new_role(signed, &role.name, patterns)?;
+    }
+    let mut new = Delegations::Roles(vec![role.clone()]).to_json();
+    let delegations = members(signed)?.entry("delegations".to_owned());
+    let delegations = delegations.or_insert_with(|| Delegations::default().to_json());
+    let keys = members(member(&mut new, "keys")?)?;
+    members(member(delegations, "keys")?)?.append(keys);
+    let roles = items(member(&mut new, "roles")?)?;
+    items(member(delegations, "roles")?)?.append(roles);
+    Ok(())
+}
+
+/// Delegates to a role no more.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if there is none of this name.
+pub fn remove_role(signed: &mut Json, name: &str) -> Result<(), CliError> {
+    let place = Place::Delegated(name.to_owned());
+    role_entry(signed, &place)?;
+    let roles = items(member(member(signed, "delegations")?, "roles")?)?;
+    roles.retain(|role| role.string("name").is_ok_and(|found| found != name));
+    drop_unused_keys(signed, &place)
 }
 
 /// Takes a key from a role. Ids may be shortened.

@@ -19,10 +19,9 @@ use crate::repository::{Files, Layout, names_in_force};
 pub fn catalog(
     layout: &Layout,
     repository: &Repository,
-    product: &Name,
     files: &Files,
 ) -> Result<Vec<u8>, CliError> {
-    let names = names_in_force(repository, product.as_str());
+    let names = names_in_force(repository);
     let mut catalog = Catalog::default();
     for name in names {
         let bytes = match files.get(&name) {

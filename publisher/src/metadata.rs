@@ -21,60 +21,67 @@ use manifests::timestamp::Timestamp;
 use crate::repository::{Files, TIMESTAMP};
 use crate::settings::{self, Settings};
 
-/// The metadata of a repository without releases: the top-level targets delegate to the product, whose
-/// role is empty.
+/// The metadata of a repository without releases: the top-level targets delegate to each product of the
+/// settings, whose role is empty. All thresholds but the root's are 1.
 ///
 /// # Errors
-/// [`CliError`]: keys can't be opened, a threshold can't be met.
-pub fn first_files(folder: &Path, settings: &Settings, now: UtcTime) -> Result<Files, CliError> {
+/// [`CliError`]: keys can't be opened, the threshold can't be met.
+pub fn first_files(
+    folder: &Path,
+    settings: &Settings,
+    root_threshold: u64,
+    now: UtcTime,
+) -> Result<Files, CliError> {
     let lives = settings.lives()?;
     let keys = &settings.keys;
-    let product = settings.product_name()?.to_string();
     let header = |role: &str| Header {
         version: 1,
         expires: now.after(lives.of(role)),
     };
-    let root = root(folder, settings, header("root"))?;
-    let delegation = Delegation {
-        name: product.clone(),
-        authority: authority(folder, &keys.product, settings.threshold.product, &product)?,
-        scope: Scope::Paths(vec![format!("{product}-*")]),
-        terminating: true,
-    };
-    let delegations = Delegations::Roles(vec![delegation]);
+    let root = root(folder, settings, root_threshold, header("root"))?;
+    let (mut files, mut delegations) = (Files::new(), Vec::new());
+    for (product, of) in &settings.products {
+        delegations.push(Delegation {
+            name: product.clone(),
+            authority: authority(folder, &of.keys, 1, product)?,
+            scope: Scope::Paths(vec![format!("{product}-*")]),
+            terminating: true,
+        });
+        let empty = Targets::new(header(product), BTreeMap::new(), Delegations::default());
+        let role = signed(folder, &of.keys, empty.to_signed())?;
+        files.insert(format!("1.{product}.json"), role);
+    }
+    let delegations = Delegations::Roles(delegations);
     let targets = Targets::new(header("targets"), BTreeMap::new(), delegations);
-    let empty = Targets::new(header(&product), BTreeMap::new(), Delegations::default());
     let targets = signed(folder, &keys.targets, targets.to_signed())?;
-    let role = signed(folder, &keys.product, empty.to_signed())?;
-    let meta = BTreeMap::from([
-        ("targets.json".to_owned(), FileMeta::of(1, &targets)),
-        (format!("{product}.json"), FileMeta::of(1, &role)),
-    ]);
-    let snapshot = Snapshot::new(header("snapshot"), meta).to_signed();
+    files.insert("1.targets.json".to_owned(), targets);
+    let meta = files.iter().map(|(name, bytes)| {
+        let role = name.trim_start_matches("1.").to_owned();
+        (role, FileMeta::of(1, bytes))
+    });
+    let snapshot = Snapshot::new(header("snapshot"), meta.collect()).to_signed();
     let snapshot = signed(folder, &keys.snapshot, snapshot)?;
     let timestamp = Timestamp::new(header("timestamp"), FileMeta::of(1, &snapshot));
-    Ok(BTreeMap::from([
-        (
-            "1.root.json".to_owned(),
-            signed(folder, &keys.root, root.to_signed())?,
-        ),
-        ("1.targets.json".to_owned(), targets),
-        (format!("1.{product}.json"), role),
-        ("1.snapshot.json".to_owned(), snapshot),
-        (
-            TIMESTAMP.to_owned(),
-            signed(folder, &keys.timestamp, timestamp.to_signed())?,
-        ),
-    ]))
+    let timestamp = signed(folder, &keys.timestamp, timestamp.to_signed())?;
+    files.insert(TIMESTAMP.to_owned(), timestamp);
+    files.insert("1.snapshot.json".to_owned(), snapshot);
+    let root = signed(folder, &keys.root, root.to_signed())?;
+    files.insert("1.root.json".to_owned(), root);
+    Ok(files)
 }
 
-fn root(folder: &Path, settings: &Settings, header: Header) -> Result<Root, CliError> {
-    let (uris, threshold) = (&settings.keys, &settings.threshold);
+fn root(
+    folder: &Path,
+    settings: &Settings,
+    threshold: u64,
+    header: Header,
+) -> Result<Root, CliError> {
+    let uris = &settings.keys;
     let account = cli::keyfile::public(&settings::resolve(folder, &uris.account)?)?;
     let mut roles = BTreeMap::new();
     for (role, uris, threshold) in [
-        (Role::Root, &uris.root, threshold.root),
-        (Role::Targets, &uris.targets, threshold.targets),
+        (Role::Root, &uris.root, threshold),
+        (Role::Targets, &uris.targets, 1),
         (Role::Snapshot, &uris.snapshot, 1),
         (Role::Timestamp, &uris.timestamp, 1),
     ] {

@@ -1,7 +1,7 @@
 //! What a signature would change, in words: the difference between what is trusted now and what is
 //! staged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use manifests::author::Draft;
 use manifests::delegations::{Delegation, Delegations, Scope};
@@ -68,24 +68,25 @@ fn changes(role: &str, old: Option<&Json>, new: &Json) -> Vec<String> {
     lines
 }
 
-/// Every member that differs, by its path.
+/// Every member that differs, by its path; items of arrays by their places.
 fn leaves(path: &str, old: Option<&Json>, new: Option<&Json>, lines: &mut Vec<String>) {
     if old == new {
         return;
     }
-    if let (Some(Json::Object(_)) | None, Some(Json::Object(_)) | None) = (old, new) {
-        let names = |json: Option<&Json>| match json {
-            Some(Json::Object(members)) => members.keys().cloned().collect(),
-            _ => BTreeSet::new(),
-        };
-        for name in names(old).union(&names(new)) {
-            let member = |json: Option<&Json>| json.and_then(|json| json.member(name)).cloned();
-            leaves(
-                &format!("{path}/{}", one_line(name)),
-                member(old).as_ref(),
-                member(new).as_ref(),
-                lines,
-            );
+    // Where one side is empty or of another kind, both are shown as they are: `{}` is not nothing.
+    let same_kind = match (old, new) {
+        (Some(old), Some(new)) => std::mem::discriminant(old) == std::mem::discriminant(new),
+        _ => true,
+    };
+    let (before, after) = (old.map(children), new.map(children));
+    let whole = |side: &Option<Children<'_>>| side.as_ref().is_some_and(BTreeMap::is_empty);
+    if same_kind && !whole(&before) && !whole(&after) {
+        let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for name in names {
+            let path = format!("{path}/{}", one_line(name));
+            let (old, new) = (before.get(name), after.get(name));
+            leaves(&path, old.copied(), new.copied(), lines);
         }
         return;
     }
@@ -96,6 +97,25 @@ fn leaves(path: &str, old: Option<&Json>, new: Option<&Json>, lines: &mut Vec<St
         (None, Some(new)) => format!("+ {path} {}", text(new)),
         (None, None) => return,
     });
+}
+
+type Children<'a> = BTreeMap<String, &'a Json>;
+
+/// What a member holds, by name or place.
+fn children(json: &Json) -> Children<'_> {
+    match json {
+        Json::Object(members) => {
+            let members = members.iter();
+            members.map(|(name, json)| (name.clone(), json)).collect()
+        }
+        Json::Array(items) => {
+            let numbered = items.iter().enumerate();
+            numbered
+                .map(|(index, json)| (index.to_string(), json))
+                .collect()
+        }
+        _ => Children::new(),
+    }
 }
 
 /// A name that a stranger may have chosen: a line feed in it must not look like another line.
@@ -121,7 +141,7 @@ fn targets(old: Option<&Json>, new: &Json, lines: &mut Vec<String>) {
         lines.push("! this is no role that a device would take".to_owned());
         return;
     };
-    let none = std::collections::BTreeMap::new();
+    let none = BTreeMap::new();
     let before = old.as_ref().map_or(&none, |old| old.targets());
     for (path, target) in new.targets() {
         match before.get(path) {

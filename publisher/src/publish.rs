@@ -87,15 +87,12 @@ pub fn publish(change: &Change, keys: &OnlineKeys) -> Result<Repository, CliErro
     let timestamp = online(Role::Timestamp, &keys.timestamp, timestamp.to_signed())?;
     files.insert(format!("{}.snapshot.json", header.version), snapshot);
     files.insert(TIMESTAMP.to_owned(), timestamp);
-    let next = verify_with(
-        layout.first_root()?,
-        in_force.product.clone(),
-        *now,
-        |request| match files.get(&request.name) {
+    let next = verify_with(layout.first_root()?, *now, |request| {
+        match files.get(&request.name) {
             Some(bytes) => Ok(Some(bytes.clone())),
             None => layout.read_metadata(request),
-        },
-    )?;
+        }
+    })?;
     write_head(layout, settings, (&next, &files), &keys.account, *now)?;
     layout.commit(&files)?;
     Ok(next)
@@ -132,8 +129,8 @@ fn write_head(
     account: &SigningKey,
     now: UtcTime,
 ) -> Result<(), CliError> {
-    let (product, channel) = (settings.product_name()?, settings.channel_name()?);
-    let catalog = head::catalog(layout, next, &product, files)?;
+    let channel = settings.channel_name()?;
+    let catalog = head::catalog(layout, next, files)?;
     let catalog = layout
         .store_blob(&mut catalog.as_slice(), |_| {})
         .context(Exit::No, "catalog")?;

@@ -32,6 +32,8 @@ use manifests::instant::UtcTime;
 use manifests::limits;
 use manifests::name::Name;
 use manifests::pin::Pin;
+use manifests::product::Product;
+use manifests::release::Release;
 use protocol::exchange::tree::Blob;
 
 /// The name of the commit point.
@@ -156,12 +158,13 @@ impl Layout {
         self.folder.join("staged")
     }
 
-    /// Verifies the repository as a device that knows nothing but root version 1 would.
+    /// Verifies the repository with all its products as devices that know nothing but root version 1
+    /// would.
     ///
     /// # Errors
     /// [`CliError`] naming file and rule; [`Exit::Stale`] if something is expired.
-    pub fn verify(&self, product: Name, now: UtcTime) -> Result<Repository, CliError> {
-        verify_with(self.first_root()?, product, now, |request| {
+    pub fn verify(&self, now: UtcTime) -> Result<Repository, CliError> {
+        verify_with(self.first_root()?, now, |request| {
             self.read_metadata(request)
         })
     }
@@ -196,7 +199,6 @@ impl Layout {
 /// As [`Layout::verify`].
 pub fn verify_with(
     root: Vec<u8>,
-    product: Name,
     now: UtcTime,
     mut read: impl FnMut(&Request) -> Result<Option<Vec<u8>>, PathError>,
 ) -> Result<Repository, CliError> {
@@ -204,7 +206,7 @@ pub fn verify_with(
         root,
         ..Stored::default()
     };
-    let client = Client::for_product(stored, product, now).map_err(|error| from_client(&error))?;
+    let client = Client::for_all_products(stored, now).map_err(|error| from_client(&error))?;
     let read = |request: &Request| read(request).context(Exit::No, "metadata").map_err(Failure);
     client::run(client, read, |_| Ok(())).map_err(|Failure(error)| error)
 }
@@ -217,8 +219,24 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// The versioned metadata files in force: the root chain, snapshot, targets, the product's role.
-pub fn names_in_force(repository: &Repository, product: &str) -> Vec<String> {
+/// The role of a product.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] if there is none.
+pub fn product_of<'a>(repository: &'a Repository, name: &Name) -> Result<&'a Product, CliError> {
+    repository.products.get(name.as_str()).ok_or_else(|| {
+        CliError::new(Exit::Usage, format_args!("there is no product {name}"))
+            .hint("streembit-publisher keys list")
+    })
+}
+
+/// All releases of all products.
+pub fn releases(repository: &Repository) -> impl Iterator<Item = &Release> {
+    repository.products.values().flat_map(Product::releases)
+}
+
+/// The versioned metadata files in force: the root chain, snapshot, targets, the products' roles.
+pub fn names_in_force(repository: &Repository) -> Vec<String> {
     let roots = 1..=repository.root.header().version;
     let mut names: Vec<String> = roots
         .map(|version| format!("{version}.root.json"))
@@ -231,10 +249,8 @@ pub fn names_in_force(repository: &Repository, product: &str) -> Vec<String> {
         "{}.targets.json",
         repository.targets.header().version
     ));
-    names.push(format!(
-        "{}.{product}.json",
-        repository.product.header().version
-    ));
+    let products = repository.products.iter();
+    names.extend(products.map(|(name, role)| format!("{}.{name}.json", role.header().version)));
     names
 }
 

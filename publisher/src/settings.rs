@@ -1,14 +1,18 @@
 //! `publisher.toml`: what a repository is for, which keys sign it, how long signatures live.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cli::durable::Access;
 use cli::exit::Context as _;
 use cli::signer::Signer;
 use cli::{CliError, Exit, durable, human};
 use keys::{KeyUri, PublicKey, RoleKey};
+use manifests::envelope::Authority;
 use manifests::name::Name;
 use serde::{Deserialize, Serialize};
+use toml_edit::{DocumentMut, Item, Table};
 
 /// Bytes of the file.
 const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
@@ -17,23 +21,31 @@ const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// The product, also the name of its delegated role.
-    pub product: String,
     /// The channel that releases go to.
     pub channel: String,
-    /// Hardware ids that a release fits unless it says otherwise.
-    pub hardware: Vec<String>,
     /// How many earlier releases get a delta to a new one.
     pub deltas: usize,
-    /// The signing keys.
+    /// The keys of the top-level roles.
     pub keys: KeyUris,
-    /// How many keys of a role must sign.
-    pub threshold: Thresholds,
     /// How long signatures live.
     pub life: Lives,
+    /// The products, by the names of their delegated roles.
+    #[serde(default)]
+    pub products: BTreeMap<String, ProductSettings>,
 }
 
-/// Key URIs by role; a relative `file:` path starts at the folder of `publisher.toml`.
+/// A product.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductSettings {
+    /// Hardware ids that a release fits unless it says otherwise.
+    #[serde(default)]
+    pub hardware: Vec<String>,
+    /// Key URIs of its role.
+    pub keys: Vec<String>,
+}
+
+/// Key URIs of the top-level roles; a relative `file:` path starts at the folder of `publisher.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyUris {
@@ -41,26 +53,12 @@ pub struct KeyUris {
     pub root: Vec<String>,
     /// Keys of the top-level targets.
     pub targets: Vec<String>,
-    /// Keys of the product's role, for every release.
-    pub product: Vec<String>,
     /// Keys of the snapshot.
     pub snapshot: Vec<String>,
     /// Keys of the timestamp.
     pub timestamp: Vec<String>,
     /// The account that signs release heads and is the seeding node.
     pub account: String,
-}
-
-/// Thresholds by role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Thresholds {
-    /// Of the root.
-    pub root: u64,
-    /// Of the top-level targets.
-    pub targets: u64,
-    /// Of the product's role.
-    pub product: u64,
 }
 
 /// Lives by role, as people write durations.
@@ -71,7 +69,7 @@ pub struct Lives {
     pub root: String,
     /// Of the top-level targets.
     pub targets: String,
-    /// Of the product's role.
+    /// Of products' roles.
     pub product: String,
     /// Of snapshot, timestamp and release head.
     pub timestamp: String,
@@ -84,7 +82,7 @@ pub struct LifeSpans {
     pub root: Duration,
     /// Of the top-level targets.
     pub targets: Duration,
-    /// Of the product's role.
+    /// Of products' roles.
     pub product: Duration,
     /// Of snapshot, timestamp and release head.
     pub timestamp: Duration,
@@ -114,25 +112,115 @@ impl Settings {
         let text = String::from_utf8(bytes).context(Exit::Usage, path.display())?;
         let settings: Self = toml::from_str(&text).context(Exit::Usage, path.display())?;
         settings.lives()?;
-        settings.product_name()?;
         settings.channel_name()?;
+        for product in settings.products.keys() {
+            Name::parse(product).context(Exit::Usage, "publisher.toml: products")?;
+        }
         Ok(settings)
     }
 
-    /// Encodes the settings as TOML.
+    /// Writes the settings. Comments and order of the file that is there stay.
     ///
     /// # Errors
-    /// [`CliError`] if they can't be encoded.
-    pub fn encode(&self) -> Result<String, CliError> {
-        toml::to_string_pretty(self).context(Exit::No, "publisher.toml")
+    /// [`CliError`]; the file is as before then.
+    pub fn save(&self, folder: &Path) -> Result<(), CliError> {
+        let path = path_in(folder);
+        let there = durable::read_if_there(&path, SETTINGS_BYTES_MAX);
+        let there = there.context(Exit::No, "settings")?.unwrap_or_default();
+        let mut document: DocumentMut = String::from_utf8_lossy(&there)
+            .parse()
+            .context(Exit::Usage, path.display())?;
+        let new = toml::to_string_pretty(self).context(Exit::No, "settings")?;
+        let new: DocumentMut = new.parse().context(Exit::No, "settings")?;
+        merge(document.as_table_mut(), new.as_table());
+        durable::replace(&path, document.to_string().as_bytes(), Access::World)
+            .context(Exit::No, "settings")
+            .map_err(|error| error.hint(durable::DISK_FIX))
     }
 
-    /// The product.
+    /// The product that is meant: the named one, or the only one.
     ///
     /// # Errors
-    /// [`CliError`] with [`Exit::Usage`] if it is no flat name.
-    pub fn product_name(&self) -> Result<Name, CliError> {
-        Name::parse(&self.product).context(Exit::Usage, "publisher.toml: product")
+    /// [`CliError`] with [`Exit::Usage`] if none is named and there is not one alone.
+    pub fn product(&self, named: Option<&Name>) -> Result<Name, CliError> {
+        let mut names = self.products.keys();
+        match (named, names.next(), names.next()) {
+            (Some(name), _, _) => Ok(name.clone()),
+            (None, Some(only), None) => Name::parse(only).context(Exit::Usage, "publisher.toml"),
+            (None, None, _) => Err(CliError::new(Exit::Usage, "there is no product")
+                .hint("streembit-publisher product add NAME --hardware ID")),
+            (None, Some(_), Some(_)) => {
+                let names: Vec<&str> = self.products.keys().map(String::as_str).collect();
+                let message = format!("there are several products: {}", names.join(" "));
+                Err(CliError::new(Exit::Usage, message).hint("name one: --product NAME"))
+            }
+        }
+    }
+
+    /// The key URIs of a role.
+    pub fn keys_of(&self, role: &str) -> &[String] {
+        match role {
+            "root" => &self.keys.root,
+            "targets" => &self.keys.targets,
+            "snapshot" => &self.keys.snapshot,
+            "timestamp" => &self.keys.timestamp,
+            product => self.products.get(product).map_or(&[], |it| &it.keys),
+        }
+    }
+
+    /// The same, to be changed; `None` if the settings don't have the role.
+    pub fn keys_of_mut(&mut self, role: &str) -> Option<&mut Vec<String>> {
+        Some(match role {
+            "root" => &mut self.keys.root,
+            "targets" => &mut self.keys.targets,
+            "snapshot" => &mut self.keys.snapshot,
+            "timestamp" => &mut self.keys.timestamp,
+            product => &mut self.products.get_mut(product)?.keys,
+        })
+    }
+
+    /// Forgets roles that there are no more, and keys that are here and that their role has no more.
+    /// Returns what it forgot.
+    pub fn retire(&mut self, folder: &Path, roles: &[(String, Authority)]) -> Vec<String> {
+        let authority = |name: &str| roles.iter().find(|(role, _)| role == name);
+        let mut retired = Vec::new();
+        self.products.retain(|name, _| {
+            let there = authority(name).is_some();
+            if !there {
+                retired.push(format!("product {name}"));
+            }
+            there
+        });
+        for (role, authority) in roles {
+            let Some(uris) = self.keys_of_mut(role) else {
+                continue;
+            };
+            uris.retain(|uri| {
+                let public = resolve(folder, uri).and_then(|uri| Signer::public_of(&uri));
+                let gone = public.is_ok_and(|key| {
+                    let key = RoleKey::from(key);
+                    !authority.distinct_keys().contains(&key)
+                });
+                if gone {
+                    retired.push(uri.clone());
+                }
+                !gone
+            });
+        }
+        retired
+    }
+
+    /// All URIs of roles that people sign, each once.
+    pub fn uris(&self) -> Vec<String> {
+        let products = self.products.values().flat_map(|product| &product.keys);
+        let uris: BTreeSet<&String> = self
+            .keys
+            .root
+            .iter()
+            .chain(&self.keys.targets)
+            .chain(products)
+            .collect();
+        uris.into_iter().cloned().collect()
     }
 
     /// The channel.
@@ -161,35 +249,17 @@ impl Settings {
     }
 }
 
-impl KeyUris {
-    /// The URIs of a role; those of any delegated role are the product's.
-    pub fn of(&self, role: &str) -> &[String] {
-        match role {
-            "root" => &self.root,
-            "targets" => &self.targets,
-            "snapshot" => &self.snapshot,
-            "timestamp" => &self.timestamp,
-            _ => &self.product,
+/// Makes a table say what another says, and touches nothing else of it.
+fn merge(table: &mut Table, new: &Table) {
+    table.retain(|name, _| new.contains_key(name));
+    for (name, item) in new {
+        match (table.get_mut(name), item) {
+            (Some(Item::Table(old)), Item::Table(new)) => merge(old, new),
+            (Some(old), item) if old.to_string().trim() == item.to_string().trim() => {}
+            (_, item) => {
+                table.insert(name, item.clone());
+            }
         }
-    }
-
-    /// The same, to be changed.
-    pub fn of_mut(&mut self, role: &str) -> &mut Vec<String> {
-        match role {
-            "root" => &mut self.root,
-            "targets" => &mut self.targets,
-            "snapshot" => &mut self.snapshot,
-            "timestamp" => &mut self.timestamp,
-            _ => &mut self.product,
-        }
-    }
-
-    /// All URIs of roles that people sign, each once.
-    pub fn uris(&self) -> Vec<String> {
-        let mut uris = [self.root.as_slice(), &self.targets, &self.product].concat();
-        uris.sort();
-        uris.dedup();
-        uris
     }
 }
 

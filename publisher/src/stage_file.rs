@@ -6,16 +6,12 @@ use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::author::Draft;
-use manifests::client::{Client, Repository};
 use manifests::digest::Sha256;
-use manifests::envelope::Envelope;
 use manifests::json::{self, Json};
-use manifests::name::Name;
-use manifests::root::Root;
 
 use crate::change::Change;
-use crate::repository::{OWN_CLOCK, TIMESTAMP, from_client, names_in_force};
-use crate::staged::{Drafts, InForce, Staged};
+use crate::repository::{OWN_CLOCK, TIMESTAMP, names_in_force, verify_with};
+use crate::staged::{InForce, Staged};
 
 /// Names the format.
 const KIND: &str = "streembit-stage/1";
@@ -29,7 +25,6 @@ const FILES_MAX: usize = manifests::limits::CATALOG_FILES_MAX;
 pub struct StageFile {
     /// SHA-256 of root version 1: whose change it is.
     pub publisher_id: Sha256,
-    product: Name,
     /// The metadata in force, by file name, byte for byte.
     files: Vec<(String, Vec<u8>)>,
     /// The change.
@@ -44,7 +39,7 @@ impl StageFile {
     pub fn of(change: &Change) -> Result<Self, CliError> {
         let (layout, in_force) = (&change.layout, &change.in_force);
         let first = layout.first_root()?;
-        let mut names = names_in_force(&in_force.repository, in_force.product.as_str());
+        let mut names = names_in_force(&in_force.repository);
         names.push(TIMESTAMP.to_owned());
         let mut files = Vec::new();
         for name in names {
@@ -53,7 +48,6 @@ impl StageFile {
         }
         Ok(Self {
             publisher_id: Sha256::of(&first),
-            product: in_force.product.clone(),
             files,
             staged: change.staged.clone(),
         })
@@ -70,44 +64,8 @@ impl StageFile {
             found.map(|(_, bytes)| bytes.clone())
         };
         let first = find("1.root.json").unwrap_or_default();
-        Envelope::<Root>::parse(&first).context(Exit::No, "1.root.json")?;
-        let stored = manifests::client::Stored {
-            root: first,
-            ..Default::default()
-        };
-        let refuse = |error: &manifests::client::ClientError| from_client(error);
-        let client = Client::for_product(stored, self.product.clone(), OWN_CLOCK);
-        let mut client = client.map_err(|error| refuse(&error))?;
-        while let Some(request) = client.request() {
-            let bytes = find(&request.name);
-            client
-                .respond(bytes.as_deref())
-                .map_err(|error| refuse(&error))?;
-        }
-        let repository = client.finish().map_err(|error| refuse(&error))?;
-        let documents = self.documents(&repository)?;
-        Ok(InForce {
-            repository,
-            product: self.product.clone(),
-            documents,
-        })
-    }
-
-    fn documents(&self, repository: &Repository) -> Result<Drafts, CliError> {
-        use manifests::envelope::Metadata as _;
-        let mut documents = Drafts::new();
-        for (role, version) in [
-            ("root", repository.root.header().version),
-            ("targets", repository.targets.header().version),
-            (self.product.as_str(), repository.product.header().version),
-        ] {
-            let name = format!("{version}.{role}.json");
-            if let Some((_, bytes)) = self.files.iter().find(|(found, _)| *found == name) {
-                let draft = Draft::parse(bytes).context(Exit::No, &name)?;
-                documents.insert(role.to_owned(), draft);
-            }
-        }
-        Ok(documents)
+        let repository = verify_with(first, OWN_CLOCK, |request| Ok(find(&request.name)))?;
+        InForce::of(repository, |name| Ok(find(name).unwrap_or_default()))
     }
 
     /// Reads a file.
@@ -144,7 +102,6 @@ impl StageFile {
         }
         Ok(Self {
             publisher_id,
-            product: Name::parse(document.string("product")?)?,
             files,
             staged,
         })
@@ -166,7 +123,6 @@ impl StageFile {
                 "publisher_id",
                 Json::from(self.publisher_id.to_string().as_str()),
             ),
-            ("product", Json::from(self.product.as_str())),
             ("in_force", Json::Object(in_force.collect())),
             ("staged", Json::Object(staged.collect())),
         ]);

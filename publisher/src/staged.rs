@@ -12,7 +12,6 @@ use manifests::author::Draft;
 use manifests::client::Repository;
 use manifests::envelope::{Authority, Metadata as _};
 use manifests::limits::TARGETS_BYTES_MAX;
-use manifests::name::Name;
 use manifests::root::{Role, Root};
 use manifests::targets::Targets;
 
@@ -27,9 +26,7 @@ pub type Drafts = BTreeMap<String, Draft>;
 pub struct InForce {
     /// As verified.
     pub repository: Repository,
-    /// The product whose role is among the documents.
-    pub product: Name,
-    /// Root, targets and the product's role as they were published.
+    /// Root, targets and the products' roles as they were published.
     pub documents: Drafts,
 }
 
@@ -38,23 +35,48 @@ impl InForce {
     ///
     /// # Errors
     /// [`CliError`] naming file and rule.
-    pub fn load(layout: &Layout, product: Name) -> Result<Self, CliError> {
-        let repository = layout.verify(product.clone(), OWN_CLOCK)?;
-        let mut documents = Drafts::new();
-        for (role, version) in [
+    pub fn load(layout: &Layout) -> Result<Self, CliError> {
+        let repository = layout.verify(OWN_CLOCK)?;
+        Self::of(repository, |name| layout.read_file(name, TARGETS_BYTES_MAX))
+    }
+
+    /// Reads the documents of a verified repository.
+    ///
+    /// # Errors
+    /// [`CliError`] of `read`; it can't be that a verified document is malformed.
+    pub fn of(
+        repository: Repository,
+        read: impl Fn(&str) -> Result<Vec<u8>, CliError>,
+    ) -> Result<Self, CliError> {
+        let mut versions = vec![
             ("root", repository.root.header().version),
             ("targets", repository.targets.header().version),
-            (product.as_str(), repository.product.header().version),
-        ] {
-            let bytes = layout.read_file(&format!("{version}.{role}.json"), TARGETS_BYTES_MAX)?;
-            let draft = Draft::parse(&bytes).context(Exit::No, format_args!("{role}.json"))?;
+        ];
+        let products = repository.products.iter();
+        versions.extend(products.map(|(name, role)| (name.as_str(), role.header().version)));
+        let mut documents = Drafts::new();
+        for (role, version) in versions {
+            let name = format!("{version}.{role}.json");
+            let draft = Draft::parse(&read(&name)?).context(Exit::No, name)?;
             documents.insert(role.to_owned(), draft);
         }
         Ok(Self {
             repository,
-            product,
             documents,
         })
+    }
+
+    /// The version of a role that devices know, 0 if none. Snapshots never forget a role, so that one
+    /// which is delegated again goes on where it was.
+    pub fn version_of(&self, role: &str) -> u64 {
+        match role {
+            "root" => self.repository.root.header().version,
+            role => self
+                .repository
+                .snapshot
+                .role(role)
+                .map_or(0, |meta| meta.version),
+        }
     }
 }
 
@@ -278,8 +300,7 @@ impl Staged {
 
 /// A staged document is the successor of the one in force, or the change was overtaken.
 fn check_order(role: &str, draft: &Draft, in_force: &InForce) -> Result<(), CliError> {
-    let current = in_force.documents.get(role).map(Draft::version).transpose();
-    let current = current.context(Exit::No, role)?.unwrap_or(0);
+    let current = in_force.version_of(role);
     let staged = draft.version().context(Exit::No, role)?;
     if staged != current + 1 {
         let message = format!("staged {role} is version {staged}, in force is {current}");

@@ -205,9 +205,14 @@ pub struct Device {
 impl Device {
     /// Makes a device that follows the mirror at `url`.
     pub fn new(published: &Published, url: &str) -> Self {
-        let device = Self::at(tempfile::tempdir().unwrap(), published.kind, url);
+        Self::pinned(published, url, &published.pin(), "cam-r3")
+    }
+
+    /// The same with the pin of another product, on other hardware.
+    pub fn pinned(published: &Published, url: &str, pin: &Path, hardware: &str) -> Self {
+        let mut device = Self::at(tempfile::tempdir().unwrap(), published.kind, url);
+        hardware.clone_into(&mut device.hardware);
         copy(&published.image(1), &device.slot_path("a"));
-        let pin = published.pin();
         let exit = device.run(&["init", "--pin", pin.to_str().unwrap()]);
         assert_eq!(exit.unwrap(), Exit::Done);
         device

@@ -1,10 +1,11 @@
-//! Delegated roles: the one of a product, or those that a search for a path visits (TUF 5.6.7).
+//! Delegated roles: those of products, or those that a search for a path visits (TUF 5.6.7).
 
 use std::collections::BTreeMap;
 
 use super::rules::{at, check_expiry, reusable, role_meta};
 use super::workflow::{TARGETS_FILE, TARGETS_ROLE};
 use super::{Client, ClientError, Effect, Goal, Reason, Step};
+use crate::delegations::Delegations;
 use crate::envelope::{Authority, Verified};
 use crate::limits::ROLES_VISITED_MAX;
 use crate::product::Product;
@@ -57,20 +58,45 @@ impl Client {
 
     /// The top-level targets are there: what next?
     pub(super) fn after_targets(&mut self) -> Result<(), ClientError> {
-        let Goal::Product(product) = self.goal.clone() else {
-            self.step = Step::Done;
-            return Ok(());
-        };
-        let role = product.to_string();
-        self.step = Step::Role(role.clone(), TARGETS_ROLE.to_owned());
         let targets = self.targets.as_ref();
-        let delegation = targets.and_then(|targets| targets.delegations().role(&role));
-        if delegation.is_none() {
-            return Err(at(TARGETS_FILE, Reason::NotDelegated(product)));
+        let targets = targets.ok_or_else(|| at(TARGETS_FILE, Reason::Order))?;
+        match (&self.goal, targets.delegations()) {
+            (Goal::Product(product), delegations)
+                if delegations.role(product.as_str()).is_none() =>
+            {
+                return Err(at(TARGETS_FILE, Reason::NotDelegated(product.clone())));
+            }
+            (Goal::Products, Delegations::Succinct(_)) => {
+                return Err(at(TARGETS_FILE, Reason::Bins));
+            }
+            _ => {}
         }
-        match self.reuse_role(&role, TARGETS_ROLE)? {
-            Some(verified) => self.take_role(&format!("{role}.json"), role, verified),
-            None => Ok(()),
+        self.next_product()
+    }
+
+    /// Takes stored roles of products until one has to be fetched or all are there.
+    fn next_product(&mut self) -> Result<(), ClientError> {
+        while let Some(role) = self.missing_product() {
+            match self.reuse_role(&role, TARGETS_ROLE)? {
+                Some(verified) => self.take_role(&format!("{role}.json"), role, verified)?,
+                None => {
+                    self.step = Step::Role(role, TARGETS_ROLE.to_owned());
+                    return Ok(());
+                }
+            }
+        }
+        self.step = Step::Done;
+        Ok(())
+    }
+
+    fn missing_product(&self) -> Option<String> {
+        let missing = |role: &String| !self.products.contains_key(role);
+        match (&self.goal, self.targets.as_ref()?.delegations()) {
+            (Goal::Product(product), _) => Some(product.to_string()).filter(missing),
+            (Goal::Products, Delegations::Roles(roles)) => {
+                roles.iter().map(|role| role.name.clone()).find(missing)
+            }
+            _ => None,
         }
     }
 
@@ -87,9 +113,11 @@ impl Client {
         let verified = self.accept_role(name, bytes, role, (&authority, stored))?;
         self.take_role(name, role.to_owned(), verified)?;
         self.stored.roles.insert(role.to_owned(), bytes.to_vec());
-        if !matches!(self.goal, Goal::Product(_)) {
-            self.failure = self.go_on().err();
-        }
+        let gone_on = match self.goal {
+            Goal::Refresh => self.go_on(),
+            Goal::Product(_) | Goal::Products => self.next_product(),
+        };
+        self.failure = gone_on.err();
         Ok(vec![Effect::Store(format!("{role}.json"), bytes.to_vec())])
     }
 
@@ -108,8 +136,7 @@ impl Client {
         let delegation = targets.and_then(|targets| targets.delegations().role(&role));
         let delegation = delegation.ok_or_else(|| at(file, Reason::Order))?;
         let product = Product::of(&verified, delegation).map_err(|error| at(file, error))?;
-        self.product = Some(product);
-        self.step = Step::Done;
+        self.products.insert(role, product);
         Ok(())
     }
 

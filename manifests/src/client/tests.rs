@@ -179,10 +179,17 @@ fn fresh_device_asks_for_everything_in_the_order_of_the_standard() {
     );
     assert_eq!(stored, updated(&files, FIRST));
     assert_eq!(
-        repository.product.targets().keys().collect::<Vec<_>>(),
+        repository.products["cam"]
+            .targets()
+            .keys()
+            .collect::<Vec<_>>(),
         [&name("cam-1")]
     );
-    let signers: Vec<_> = repository.product.signers().iter().cloned().collect();
+    let signers: Vec<_> = repository.products["cam"]
+        .signers()
+        .iter()
+        .cloned()
+        .collect();
     assert_eq!(signers, [keys::RoleKey::from(key("cam").public())]);
 }
 
@@ -194,7 +201,7 @@ fn second_run_asks_for_root_and_timestamp_alone_and_stores_nothing() {
     assert_eq!(requests, ["2.root.json", "timestamp.json"]);
     assert!(effects.is_empty());
     assert_eq!(stored, updated(&files, FIRST));
-    assert_eq!(repository.product.header().version, 1);
+    assert_eq!(repository.products["cam"].header().version, 1);
 }
 
 #[test]
@@ -233,7 +240,11 @@ fn new_release_asks_only_for_what_is_new() {
     );
     assert_eq!(effects, ["timestamp.json", "snapshot.json", "cam.json"]);
     assert_eq!(stored, updated(&files, versions));
-    assert!(repository.product.targets().contains_key(&name("cam-2")));
+    assert!(
+        repository.products["cam"]
+            .targets()
+            .contains_key(&name("cam-2"))
+    );
 }
 
 #[test]

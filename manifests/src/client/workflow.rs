@@ -1,5 +1,7 @@
 //! The steps of the workflow, in the order of TUF 1.0.34 sections 5.3 to 5.6.
 
+use std::collections::BTreeMap;
+
 use super::delegated::Walk;
 use super::rules::{
     SNAPSHOT_FILE, accept, at, bounded, check_equivocation, check_expiry, check_rollback,
@@ -41,7 +43,7 @@ impl Client {
             timestamp: None,
             snapshot: None,
             targets: None,
-            product: None,
+            products: BTreeMap::new(),
             walk: Walk::default(),
             failure: None,
         })
@@ -54,6 +56,16 @@ impl Client {
     pub fn for_product(stored: Stored, product: Name, now: UtcTime) -> Result<Self, ClientError> {
         let mut client = Self::start(stored, now)?;
         client.goal = Goal::Product(product);
+        Ok(client)
+    }
+
+    /// Starts a run that ends with the roles of all products, as a publisher reads its own repository.
+    ///
+    /// # Errors
+    /// As [`Client::start`].
+    pub fn for_all_products(stored: Stored, now: UtcTime) -> Result<Self, ClientError> {
+        let mut client = Self::start(stored, now)?;
+        client.goal = Goal::Products;
         Ok(client)
     }
 
@@ -165,20 +177,22 @@ impl Client {
         }
     }
 
-    /// Gives the verified repository of a run for a product.
+    /// Gives the verified repository of a run for products.
     ///
     /// # Errors
     /// The rule that ended the run; [`Reason::Order`] if files are still wanted.
     pub fn finish(self) -> Result<Repository, ClientError> {
         self.outcome()?;
-        match (self.timestamp, self.snapshot, self.targets, self.product) {
-            (Some(timestamp), Some(snapshot), Some(targets), Some(product)) => Ok(Repository {
-                root: self.root,
-                timestamp,
-                snapshot,
-                targets,
-                product,
-            }),
+        match (self.timestamp, self.snapshot, self.targets) {
+            (Some(timestamp), Some(snapshot), Some(targets)) if self.goal != Goal::Refresh => {
+                Ok(Repository {
+                    root: self.root,
+                    timestamp,
+                    snapshot,
+                    targets,
+                    products: self.products,
+                })
+            }
             _ => Err(at("-", Reason::Order)),
         }
     }
@@ -256,7 +270,7 @@ impl Client {
         old: &Verified<Timestamp>,
         offered: Verified<Timestamp>,
     ) -> Result<Verified<Timestamp>, ClientError> {
-        if let Goal::Product(_) = self.goal {
+        if self.goal != Goal::Refresh {
             check_equivocation(name, old, &offered)?;
         }
         let authority = self.root.role(Role::Timestamp);

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use cli::signer::Signer;
 use cli::{CliError, Exit, Output, human};
 use manifests::envelope::{Authority, Metadata as _};
+use manifests::header::Header;
 use manifests::instant::UtcTime;
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::staged::{InForce, Staged};
 /// [`CliError`] if the repository can't be read. Exit code 1 if something needs attention.
 pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let in_force = InForce::load(&layout)?;
     let now = UtcTime::from_system(SystemTime::now());
     let mut findings = Vec::new();
     let (mut text, mut expiries) = (String::new(), Vec::new());
@@ -42,7 +43,7 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
         expiries.push(json!({ "role": role, "expires": expires.to_string(),
             "left_s": left.as_secs() }));
     }
-    for (role, authority) in roles(&in_force) {
+    for (role, authority) in roles(&in_force.repository) {
         let here = here(&layout, &settings, &role, &authority);
         let threshold = authority.threshold();
         text.push_str(&format!(
@@ -89,23 +90,17 @@ fn expiry(
 ) -> Result<Vec<(String, UtcTime, Duration)>, CliError> {
     let lives = settings.lives()?;
     let repository = &in_force.repository;
-    let product = in_force.product.to_string();
-    Ok([
-        ("root".to_owned(), repository.root.header().expires),
-        ("targets".to_owned(), repository.targets.header().expires),
-        (product, repository.product.header().expires),
-        ("snapshot".to_owned(), repository.snapshot.header().expires),
-        (
-            "timestamp".to_owned(),
-            repository.timestamp.header().expires,
-        ),
-    ]
-    .into_iter()
-    .map(|(role, expires)| {
-        let life = lives.of(&role);
-        (role, expires, life)
-    })
-    .collect())
+    let top = [
+        ("root", repository.root.header()),
+        ("targets", repository.targets.header()),
+        ("snapshot", repository.snapshot.header()),
+        ("timestamp", repository.timestamp.header()),
+    ];
+    let products = repository.products.iter();
+    let products = products.map(|(name, role)| (name.as_str(), role.header()));
+    let roles = top.into_iter().chain(products);
+    let row = |(role, header): (&str, &Header)| (role.to_owned(), header.expires, lives.of(role));
+    Ok(roles.map(row).collect())
 }
 
 fn remedy(role: &str) -> &'static str {
@@ -121,8 +116,7 @@ fn remedy(role: &str) -> &'static str {
 fn here(layout: &Layout, settings: &Settings, role: &str, authority: &Authority) -> usize {
     let keys = authority.distinct_keys();
     let mut here: Vec<keys::RoleKey> = settings
-        .keys
-        .of(role)
+        .keys_of(role)
         .iter()
         .filter_map(|uri| settings::resolve(&layout.folder, uri).ok())
         .filter_map(|uri| Signer::public_of(&uri).ok())

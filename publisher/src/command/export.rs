@@ -12,13 +12,14 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit, Output, human};
 use manifests::client::Repository;
 use manifests::envelope::Metadata as _;
+use manifests::name::Name;
 use protocol::dht::release_head;
 use protocol::exchange::tree::Blob;
 use protocol::limits::RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
 use crate::detached::Format;
-use crate::repository::{Layout, OWN_CLOCK, TIMESTAMP, names_in_force};
+use crate::repository::{Layout, OWN_CLOCK, TIMESTAMP, names_in_force, releases};
 use crate::settings::Settings;
 
 /// Options of export
@@ -32,6 +33,9 @@ pub struct Args {
     /// The key that signs, a key URI; one that signs nothing else
     #[arg(long, value_name = "URI", requires = "format")]
     pub key: Option<String>,
+    /// The product [default: the only one]
+    #[arg(long, value_name = "NAME", requires = "format")]
+    pub product: Option<Name>,
     /// The release [default: the newest]
     #[arg(long, requires = "format")]
     pub version: Option<String>,
@@ -49,7 +53,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     let settings = Settings::load(folder)?;
     let layout = Layout::new(folder);
     let _lock = layout.lock()?;
-    let repository = layout.verify(settings.product_name()?, OWN_CLOCK)?;
+    let repository = layout.verify(OWN_CLOCK)?;
     let public = Layout::new(&args.folder);
     public.create().context(Exit::No, "export")?;
     let catalog = catalog(&layout, &settings, &repository)?;
@@ -93,10 +97,7 @@ fn blobs(
 ) -> Copies {
     let mut copies = Vec::new();
     let mut add = |blob: &Blob| copies.push((layout.blob(blob), public.blob(blob)));
-    for target in repository.product.targets().values() {
-        let Some(release) = &target.release else {
-            continue;
-        };
+    for release in releases(repository) {
         add(&blob_of(&release.image));
         release
             .deltas
@@ -104,7 +105,8 @@ fn blobs(
             .for_each(|delta| add(&blob_of(&delta.blob)));
     }
     catalog.iter().for_each(add);
-    for (name, target) in repository.product.targets() {
+    let roles = repository.products.values();
+    for (name, target) in roles.flat_map(|role| role.targets()) {
         let sha256 = &target.sha256;
         copies.push((layout.target(sha256, name), public.target(sha256, name)));
     }
@@ -139,16 +141,11 @@ fn metadata(
     (settings, catalog): (&Settings, Option<Blob>),
 ) -> Copies {
     let version = repository.timestamp.header().version;
-    let mut names = names_in_force(repository, &settings.product);
+    let mut names = names_in_force(repository);
     names.push(TIMESTAMP.to_owned());
     let mut copies = Vec::new();
     let mut tree = |blob: &Blob| copies.push((layout.tree(blob), public.tree(blob)));
-    for release in repository
-        .product
-        .targets()
-        .values()
-        .filter_map(|it| it.release.as_ref())
-    {
+    for release in releases(repository) {
         tree(&blob_of(&release.image));
         release
             .deltas

@@ -1,35 +1,30 @@
 //! `streembit-publisher init`: keys, root, an empty repository, the pin file for devices.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use cli::durable::{self, Access};
 use cli::exit::Context as _;
-use cli::keyfile::{self, NewKey};
 use cli::{CliError, Exit, Output};
-use keys::Algorithm;
+use keys::{Algorithm, PublicKey};
+use manifests::digest::Sha256;
 use manifests::instant::UtcTime;
 use manifests::name::Name;
 use serde::Serialize;
 
+use crate::command::keys::{new_key, protection};
+use crate::command::role::check_role_name;
 use crate::metadata;
 use crate::repository::Layout;
-use crate::settings::{KeyUris, Lives, Settings, Thresholds, path_in};
+use crate::settings::{KeyUris, Lives, ProductSettings, Settings, path_in};
 
 /// How old the newest timestamp may be before a device reports that it is cut off.
 const STALENESS: Duration = Duration::from_secs(14 * 86_400);
 
-/// Options of init
+/// What root and top-level roles are made of
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    /// The product, such as acme-cam
-    #[arg(long, value_name = "NAME")]
-    pub product: Name,
-    /// Hardware id that releases fit (repeatable)
-    #[arg(long, value_name = "ID", required = true)]
-    pub hardware: Vec<Name>,
+pub struct RootArgs {
     /// The channel
     #[arg(long, value_name = "NAME", default_value = "stable")]
     pub channel: Name,
@@ -42,26 +37,42 @@ pub struct Args {
     /// How many of them must sign a root
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=10))]
     pub root_threshold: u64,
-    /// Where to write the device pin [default: PRODUCT.pin in the repository]
-    #[arg(long, value_name = "FILE")]
-    pub pin: Option<PathBuf>,
     /// Don't encrypt the key files: for trials, or where the disk is the safe
     #[arg(long)]
     pub no_passcode: bool,
-    /// How long a timestamp lives, such as 7d; a release is due before it ends
+    /// How long a timestamp lives, such as 7d; a release or refresh is due before it ends
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub timestamp_life: String,
+}
+
+/// Options of init
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The product, such as acme-cam
+    #[arg(long, value_name = "NAME")]
+    pub product: Name,
+    /// Hardware id that releases fit (repeatable)
+    #[arg(long, value_name = "ID", required = true)]
+    pub hardware: Vec<Name>,
+    /// Where to write the device pin [default: PRODUCT.pin in the repository]
+    #[arg(long, value_name = "FILE")]
+    pub pin: Option<PathBuf>,
+    /// Root and top-level roles
+    #[command(flatten)]
+    pub root: RootArgs,
 }
 
 #[derive(Debug, Serialize)]
 struct Created {
     publisher_id: String,
-    product: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product: Option<String>,
     channel: String,
     root_threshold: u64,
     root_keys: u64,
     account: String,
-    pin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pin: Option<String>,
     expires: String,
 }
 
@@ -70,55 +81,98 @@ struct Created {
 /// # Errors
 /// [`CliError`]; an existing repository is never touched.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    check_role_name(args.product.as_str())?;
+    let product = NewProduct {
+        name: &args.product,
+        hardware: &args.hardware,
+        pin: args.pin.as_deref(),
+    };
+    create(&args.root, Some(&product), folder, output)
+}
+
+/// Runs `root init`: a repository without products.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_root(args: &RootArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    create(args, None, folder, output)
+}
+
+struct NewProduct<'a> {
+    name: &'a Name,
+    hardware: &'a [Name],
+    pin: Option<&'a Path>,
+}
+
+fn create(
+    args: &RootArgs,
+    product: Option<&NewProduct<'_>>,
+    folder: &Path,
+    output: Output,
+) -> Result<Exit, CliError> {
     let layout = Layout::new(folder);
     let root_keys = check(args, folder)?;
     layout.create().context(Exit::No, "repository")?;
     let _lock = layout.lock()?;
-    let settings = create_keys(args, folder)?;
+    let settings = create_keys(args, product, folder)?;
     let now = UtcTime::from_system(SystemTime::now());
-    let files = metadata::first_files(folder, &settings, now)?;
+    let files = metadata::first_files(folder, &settings, args.root_threshold, now)?;
     layout.commit(&files)?;
-    let product = settings.product_name()?;
-    layout.verify(product.clone(), now)?;
-    let pin = layout.pin(product, settings.channel_name()?, STALENESS)?;
-    let pin_path = args
-        .pin
-        .clone()
-        .unwrap_or_else(|| folder.join(format!("{}.pin", settings.product)));
-    durable::replace(&pin_path, &pin.encode(), Access::World).context(Exit::No, "pin")?;
+    let repository = layout.verify(now)?;
+    let pin = match product {
+        Some(product) => Some(write_pin(&layout, &settings, product.name, product.pin)?),
+        None => None,
+    };
     // The settings come last: with them the repository exists.
-    durable::replace(
-        &path_in(folder),
-        settings.encode()?.as_bytes(),
-        Access::World,
-    )
-    .context(Exit::No, "settings")?;
+    settings.save(folder)?;
+    let account = repository.root.account().map(PublicKey::to_hex);
     let created = Created {
-        publisher_id: pin.publisher_id.to_string(),
-        product: settings.product.clone(),
+        publisher_id: Sha256::of(&layout.first_root()?).to_string(),
+        product: product.map(|product| product.name.to_string()),
         channel: settings.channel.clone(),
         root_threshold: args.root_threshold,
         root_keys,
-        account: pin.account.to_hex(),
-        pin: pin_path.display().to_string(),
+        account: account.unwrap_or_default(),
+        pin: pin.map(|path| path.display().to_string()),
         expires: now.after(settings.lives()?.timestamp).to_string(),
     };
-    let text = format!(
-        "publisher   {}\nproduct     {}\nchannel     {}\nroot        {} of {} keys\npin         {}\nnext        \
-         streembit-publisher release IMAGE --version 1.0.0",
-        created.publisher_id,
-        created.product,
-        created.channel,
-        created.root_threshold,
-        created.root_keys,
-        created.pin
-    );
+    let next = match &created.product {
+        Some(_) => "release IMAGE --version 1.0.0",
+        None => "product add NAME --hardware ID",
+    };
+    let mut text = format!("publisher   {}", created.publisher_id);
+    for (word, value) in [("product", &created.product), ("pin", &created.pin)] {
+        if let Some(value) = value {
+            text.push_str(&format!("\n{word:<11} {value}"));
+        }
+    }
+    text.push_str(&format!(
+        "\nchannel     {}\nroot        {} of {} keys\nnext        streembit-publisher {next}",
+        created.channel, created.root_threshold, created.root_keys
+    ));
     output.result(&created, text)?;
     Ok(Exit::Done)
 }
 
+/// Writes the pin that devices of a product get.
+///
+/// # Errors
+/// [`CliError`].
+pub fn write_pin(
+    layout: &Layout,
+    settings: &Settings,
+    product: &Name,
+    path: Option<&Path>,
+) -> Result<PathBuf, CliError> {
+    let pin = layout.pin(product.clone(), settings.channel_name()?, STALENESS)?;
+    let default = || layout.folder.join(format!("{product}.pin"));
+    let path = path.map_or_else(default, Path::to_owned);
+    durable::replace(&path, &pin.encode(), Access::World).context(Exit::No, "pin")?;
+    Ok(path)
+}
+
 /// Refuses what would not become a repository; returns how many root keys there will be.
-fn check(args: &Args, folder: &Path) -> Result<u64, CliError> {
+fn check(args: &RootArgs, folder: &Path) -> Result<u64, CliError> {
     if path_in(folder).exists() {
         let message = format!("{} is a repository already", folder.display());
         return Err(CliError::new(Exit::Usage, message).hint("choose another --repository"));
@@ -137,26 +191,13 @@ fn check(args: &Args, folder: &Path) -> Result<u64, CliError> {
     Ok(root_keys)
 }
 
-fn create_keys(args: &Args, folder: &Path) -> Result<Settings, CliError> {
-    let key_folder = folder.join("keys");
-    durable::create_folder(&key_folder).context(Exit::Key, "keys")?;
-    fs::set_permissions(&key_folder, fs::Permissions::from_mode(0o700))
-        .context(Exit::Key, key_folder.display())?;
-    let protection = if args.no_passcode {
-        NewKey::Unprotected
-    } else {
-        NewKey::Encrypted
-    };
-    let create = |name: &str, algorithm: Algorithm| {
-        let path = key_folder.join(format!("{name}.key"));
-        keyfile::create(
-            &path,
-            algorithm,
-            &format!("{} {name}", args.product),
-            protection,
-        )?;
-        Ok::<_, CliError>(format!("file:keys/{name}.key"))
-    };
+fn create_keys(
+    args: &RootArgs,
+    product: Option<&NewProduct<'_>>,
+    folder: &Path,
+) -> Result<Settings, CliError> {
+    let protection = protection(args.no_passcode);
+    let create = |name: &str, algorithm: Algorithm| new_key(folder, name, algorithm, protection);
     let mut root = args.root_key.clone();
     let created = if root.is_empty() { args.root_keys } else { 0 };
     for number in 1..=created {
@@ -167,27 +208,29 @@ fn create_keys(args: &Args, folder: &Path) -> Result<Settings, CliError> {
         };
         root.push(create(&format!("root-{number}"), algorithm)?);
     }
+    let keys = KeyUris {
+        root,
+        targets: vec![create("targets", Algorithm::Ed25519)?],
+        snapshot: vec![create("snapshot", Algorithm::Ed25519)?],
+        timestamp: vec![create("timestamp", Algorithm::Ed25519)?],
+        account: create("account", Algorithm::P256)?,
+    };
+    let mut products = BTreeMap::new();
+    if let Some(product) = product {
+        let of = ProductSettings {
+            hardware: product.hardware.iter().map(Name::to_string).collect(),
+            keys: vec![create(product.name.as_str(), Algorithm::P256)?],
+        };
+        products.insert(product.name.to_string(), of);
+    }
     Ok(Settings {
-        product: args.product.to_string(),
         channel: args.channel.to_string(),
-        hardware: args.hardware.iter().map(Name::to_string).collect(),
         deltas: 3,
-        keys: KeyUris {
-            root,
-            targets: vec![create("targets", Algorithm::Ed25519)?],
-            product: vec![create("product", Algorithm::P256)?],
-            snapshot: vec![create("snapshot", Algorithm::Ed25519)?],
-            timestamp: vec![create("timestamp", Algorithm::Ed25519)?],
-            account: create("account", Algorithm::P256)?,
-        },
-        threshold: Thresholds {
-            root: args.root_threshold,
-            targets: 1,
-            product: 1,
-        },
+        keys,
         life: Lives {
             timestamp: args.timestamp_life.clone(),
             ..Lives::default()
         },
+        products,
     })
 }

@@ -1,5 +1,7 @@
 //! `streembit-publisher keys`: which key signs what, new keys for old ones.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use cli::exit::Context as _;
@@ -7,13 +9,15 @@ use cli::keyfile::{self, NewKey};
 use cli::signer::Signer;
 use cli::{CliError, Exit, Output, durable};
 use keys::{Algorithm, RoleKey};
+use manifests::client::Repository;
+use manifests::delegations::{Delegation, Delegations};
 use manifests::envelope::Authority;
 use manifests::root::Role;
 use serde_json::json;
 
 use crate::edit::{self, Place};
 use crate::repository::Layout;
-use crate::settings::{self, Settings, path_in};
+use crate::settings::{self, Settings};
 use crate::staged::InForce;
 
 /// What to do with keys
@@ -82,18 +86,15 @@ pub fn run(command: &KeysCommand, folder: &Path, output: Output) -> Result<Exit,
 }
 
 /// Every role, its keys and threshold, in the order of trust.
-pub fn roles(in_force: &InForce) -> Vec<(String, Authority)> {
-    let root = &in_force.repository.root;
+pub fn roles(repository: &Repository) -> Vec<(String, Authority)> {
+    let root = &repository.root;
     let top = [Role::Root, Role::Targets, Role::Snapshot, Role::Timestamp];
     let mut roles: Vec<(String, Authority)> = top
         .into_iter()
         .map(|role| (role.name().to_owned(), root.role(role).clone()))
         .collect();
-    if let manifests::delegations::Delegations::Roles(delegated) =
-        in_force.repository.targets.delegations()
-    {
-        let named =
-            |role: &manifests::delegations::Delegation| (role.name.clone(), role.authority.clone());
+    if let Delegations::Roles(delegated) = repository.targets.delegations() {
+        let named = |role: &Delegation| (role.name.clone(), role.authority.clone());
         roles.extend(delegated.iter().map(named));
     }
     roles
@@ -110,7 +111,8 @@ fn create(args: &CreateArgs, output: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-const fn protection(no_passcode: bool) -> NewKey {
+/// How a new key file is kept.
+pub const fn protection(no_passcode: bool) -> NewKey {
     if no_passcode {
         NewKey::Unprotected
     } else {
@@ -120,10 +122,10 @@ const fn protection(no_passcode: bool) -> NewKey {
 
 fn list(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let in_force = InForce::load(&layout)?;
     let places = places(&layout, &settings);
     let (mut text, mut rows) = (String::new(), Vec::new());
-    for (role, authority) in roles(&in_force) {
+    for (role, authority) in roles(&in_force.repository) {
         let keys = authority.distinct_keys();
         let threshold = authority.threshold();
         text.push_str(&format!("{role:<11} {threshold} of {}\n", keys.len()));
@@ -146,7 +148,7 @@ fn list(folder: &Path, output: Output) -> Result<Exit, CliError> {
 /// The keys that are here, by their URIs; one that can't be read is elsewhere.
 fn places(layout: &Layout, settings: &Settings) -> Vec<(RoleKey, String)> {
     let uris = [
-        settings.keys.uris(),
+        settings.uris(),
         settings.keys.snapshot.clone(),
         settings.keys.timestamp.clone(),
     ]
@@ -161,7 +163,7 @@ fn places(layout: &Layout, settings: &Settings) -> Vec<(RoleKey, String)> {
 fn revoke(id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
     super::root::stage(folder, output, |change| {
         let holds = |authority: &Authority| authority.keys().keys().any(|key| key.starts_with(id));
-        let mut roles = roles(&change.in_force);
+        let mut roles = roles(&change.in_force.repository);
         roles.retain(|(_, authority)| holds(authority));
         if roles.is_empty() || id.is_empty() {
             let message = format!("no role has the key {id}");
@@ -179,8 +181,8 @@ fn revoke(id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
 
 fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let (layout, mut settings) = (Layout::new(folder), Settings::load(folder)?);
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
-    let roles = roles(&in_force);
+    let in_force = InForce::load(&layout)?;
+    let roles = roles(&in_force.repository);
     let authority = roles.iter().find(|(role, _)| *role == args.role);
     let (_, authority) = authority.ok_or_else(|| {
         CliError::new(Exit::Usage, format_args!("there is no role {}", args.role))
@@ -199,17 +201,19 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
     };
     let uri = match &args.new {
         Some(uri) => uri.clone(),
-        None => new_key(args, folder)?,
+        None => {
+            let name = free_name(folder, &args.role)?;
+            new_key(folder, &name, args.algorithm, protection(args.no_passcode))?
+        }
     };
     let key = Signer::public_of(&settings::resolve(folder, &uri)?)?;
     // First, so that a change which is staged can be signed whatever happens now. The old key stays
     // listed: it signs until the change is published.
-    let uris = settings.keys.of_mut(&args.role);
-    if !uris.contains(&uri) {
+    if let Some(uris) = settings.keys_of_mut(&args.role)
+        && !uris.contains(&uri)
+    {
         uris.push(uri);
-        let text = settings.encode()?;
-        durable::replace(&path_in(folder), text.as_bytes(), durable::Access::World)
-            .context(Exit::No, "settings")?;
+        settings.save(folder)?;
     }
     let place = Place::of(&args.role);
     super::root::stage(folder, output, |change| {
@@ -220,12 +224,33 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
     })
 }
 
-/// Makes the next key file of a role, such as `keys/timestamp-2.key`.
-fn new_key(args: &RotateArgs, folder: &Path) -> Result<String, CliError> {
-    let protection = protection(args.no_passcode);
-    let path = |number: u32| format!("keys/{}-{number}.key", args.role);
-    let free = (2..1000).map(path).find(|path| !folder.join(path).exists());
-    let path = free.ok_or_else(|| CliError::new(Exit::Key, "a thousand keys of one role"))?;
-    keyfile::create(&folder.join(&path), args.algorithm, &args.role, protection)?;
-    Ok(format!("file:{path}"))
+/// Makes the key file `keys/NAME.key` of the repository and returns its URI.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`] if there is one.
+pub fn new_key(
+    folder: &Path,
+    name: &str,
+    algorithm: Algorithm,
+    protection: NewKey,
+) -> Result<String, CliError> {
+    let keys = folder.join("keys");
+    durable::create_folder(&keys).context(Exit::Key, "keys")?;
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o700))
+        .context(Exit::Key, keys.display())?;
+    keyfile::create(
+        &keys.join(format!("{name}.key")),
+        algorithm,
+        name,
+        protection,
+    )?;
+    Ok(format!("file:keys/{name}.key"))
+}
+
+/// The first of `role-2`, `role-3` … that no key file is called.
+fn free_name(folder: &Path, role: &str) -> Result<String, CliError> {
+    let mut numbered = (2..1000).map(|number| format!("{role}-{number}"));
+    let free = |name: &String| !folder.join("keys").join(format!("{name}.key")).exists();
+    let name = numbered.find(free);
+    name.ok_or_else(|| CliError::new(Exit::Key, format_args!("a thousand keys of {role}")))
 }

@@ -5,12 +5,15 @@ use std::path::Path;
 use cli::{CliError, Exit, Output};
 use manifests::client::Repository;
 use manifests::envelope::Metadata as _;
+use manifests::name::Name;
 use serde_json::json;
 
 use crate::change::Change;
+use crate::command::keys::roles;
 use crate::edit;
 use crate::preview::Preview;
 use crate::publish::{OnlineKeys, publish};
+use crate::repository::product_of;
 use crate::staged::Staged;
 
 /// Options of yank
@@ -18,6 +21,9 @@ use crate::staged::Staged;
 pub struct YankArgs {
     /// The display version of the release
     pub version: String,
+    /// The product [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub product: Option<Name>,
 }
 
 /// Runs `publish`.
@@ -25,10 +31,15 @@ pub struct YankArgs {
 /// # Errors
 /// [`CliError`] with [`Exit::Quorum`] if signatures are lacking.
 pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let change = Change::open_staged(folder)?;
+    let mut change = Change::open_staged(folder)?;
     output.note(Preview::text(&change.preview()));
     let keys = OnlineKeys::open(&change.layout, &change.settings)?;
-    report(&publish(&change, &keys)?, "published", output)
+    let next = publish(&change, &keys)?;
+    for retired in change.settings.retire(folder, &roles(&next)) {
+        output.note(format_args!("retired     {retired}"));
+    }
+    change.settings.save(folder)?;
+    report(&next, "published", output)
 }
 
 /// Runs `refresh`: a new snapshot and timestamp, for a timer. What is staged stays staged.
@@ -47,8 +58,9 @@ pub fn refresh(folder: &Path, output: Output) -> Result<Exit, CliError> {
 /// # Errors
 /// [`CliError`] if there is no such release; [`Exit::Quorum`] if it is staged and lacks signatures.
 pub fn yank(args: &YankArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let mut change = Change::open_product(folder)?;
-    let mut targets = change.in_force.repository.product.targets().iter();
+    let (mut change, product) = Change::open_product(folder, args.product.as_ref())?;
+    let role = product_of(&change.in_force.repository, &product)?;
+    let mut targets = role.targets().iter();
     let found = targets.find(|(_, target)| {
         let release = target.release.as_ref();
         release.is_some_and(|release| release.version == args.version)
@@ -57,8 +69,9 @@ pub fn yank(args: &YankArgs, folder: &Path, output: Output) -> Result<Exit, CliE
         CliError::new(Exit::No, format_args!("no release {}", args.version))
             .hint("streembit-publisher list")
     })?;
-    let product = change.in_force.product.to_string();
-    change.edit(&product, |signed| edit::remove_target(signed, &name))?;
+    change.edit(product.as_str(), |signed| {
+        edit::remove_target(signed, &name)
+    })?;
     output.note(Preview::text(&change.preview()));
     change.sign_with_keys_here(output)?;
     change.save()?;

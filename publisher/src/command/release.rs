@@ -17,7 +17,8 @@ use serde::Serialize;
 use crate::change::Change;
 use crate::deltas::{self, Made};
 use crate::publish::{OnlineKeys, publish};
-use crate::repository::StoredBlob;
+use crate::repository::{StoredBlob, product_of};
+use crate::settings::Settings;
 use crate::{edit, image, settings};
 
 /// Options of release
@@ -25,6 +26,9 @@ use crate::{edit, image, settings};
 pub struct Args {
     /// Image file, or directory to be archived
     pub image: PathBuf,
+    /// The product [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub product: Option<Name>,
     /// The version that people read, such as 1.4.2
     #[arg(long)]
     pub version: String,
@@ -69,16 +73,15 @@ struct ReleasedDelta {
 /// [`CliError`]; the repository is as before then. With [`Exit::Quorum`] the release is staged and waits
 /// for more signatures.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let mut change = Change::open_product(folder)?;
-    let product = change.in_force.product.to_string();
+    let (mut change, product) = Change::open_product(folder, args.product.as_ref())?;
     // Keys first: a wrong passcode must not cost an hour of delta making.
     let keys = OnlineKeys::open(&change.layout, &change.settings)?;
     let delegations = change.in_force.repository.targets.delegations();
-    let signers = settings::signers(folder, &change.settings.keys.product, |key| {
-        let authority = delegations.authority(&product);
+    let signers = settings::signers(folder, change.settings.keys_of(product.as_str()), |key| {
+        let authority = delegations.authority(product.as_str());
         authority.is_some_and(|authority| authority.distinct_keys().contains(key))
     })?;
-    let (stored, mut release) = store_image(args, &change, output)?;
+    let (stored, mut release) = store_image(args, &change, &product, output)?;
     let made = make_deltas(args, &change, &release, output)?;
     release.deltas = made.iter().map(|made| made.delta.clone()).collect();
     let name = target_name(&release)?;
@@ -87,7 +90,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         sha256: stored.sha256,
         release: Some(release.clone()),
     };
-    change.edit(&product, |signed| {
+    change.edit(product.as_str(), |signed| {
         edit::add_target(signed, name.as_str(), target.to_target().to_json())
     })?;
     change
@@ -114,9 +117,8 @@ fn make_deltas(
     output: Output,
 ) -> Result<Vec<Made>, CliError> {
     let count = args.deltas.unwrap_or(change.settings.deltas);
-    let targets = change.in_force.repository.product.targets().values();
-    let releases = targets.filter_map(|target| target.release.as_ref());
-    let bases = deltas::bases(releases, release, count.min(limits::DELTAS_MAX));
+    let role = product_of(&change.in_force.repository, &release.product)?;
+    let bases = deltas::bases(role.releases(), release, count.min(limits::DELTAS_MAX));
     deltas::make(&change.layout, &bases, &release.image, output)
 }
 
@@ -124,16 +126,12 @@ fn make_deltas(
 fn store_image(
     args: &Args,
     change: &Change,
+    product: &Name,
     output: Output,
 ) -> Result<(StoredBlob, Release), CliError> {
     let (layout, settings) = (&change.layout, &change.settings);
-    let current = &change.in_force.repository;
-    let old = current
-        .product
-        .targets()
-        .values()
-        .filter_map(|target| target.release.as_ref());
-    let newest = old.max_by_key(|release| release.release);
+    let role = product_of(&change.in_force.repository, product)?;
+    let newest = role.releases().max_by_key(|release| release.release);
     let next = newest.map_or(1, |newest| newest.release + 1);
     let release = args.release.unwrap_or(next);
     if release < next {
@@ -146,16 +144,7 @@ fn store_image(
         let message = format!("security version {security_version} is below {floor}");
         return Err(CliError::new(Exit::Rollback, message).hint("leave --security-version out"));
     }
-    let hardware = if args.hardware.is_empty() {
-        let parse = |id: &String| Name::parse(id).context(Exit::Usage, "publisher.toml: hardware");
-        settings
-            .hardware
-            .iter()
-            .map(parse)
-            .collect::<Result<_, _>>()?
-    } else {
-        args.hardware.clone()
-    };
+    let hardware = hardware(args, settings, product)?;
     let scratch = layout.folder.join("blobs").join("archive.tmp");
     let (format, mut file, size) =
         image::open(&args.image, &scratch).context(Exit::Usage, "image")?;
@@ -169,7 +158,7 @@ fn store_image(
         size: stored.blob.size,
     };
     let release = Release {
-        product: settings.product_name()?,
+        product: product.clone(),
         channel: settings.channel_name()?,
         version: args.version.clone(),
         release,
@@ -180,6 +169,22 @@ fn store_image(
         deltas: Vec::new(),
     };
     Ok((stored, release))
+}
+
+/// The hardware that a release fits.
+fn hardware(args: &Args, settings: &Settings, product: &Name) -> Result<Vec<Name>, CliError> {
+    if !args.hardware.is_empty() {
+        return Ok(args.hardware.clone());
+    }
+    let ids = settings.products.get(product.as_str());
+    let ids = ids.into_iter().flat_map(|product| &product.hardware);
+    let ids = ids.map(|id| Name::parse(id).context(Exit::Usage, "publisher.toml: hardware"));
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    if ids.is_empty() {
+        let message = format!("{product} fits no hardware");
+        return Err(CliError::new(Exit::Usage, message).hint("--hardware ID, or in publisher.toml"));
+    }
+    Ok(ids)
 }
 
 /// `<product>-<version>.bin` or `.tar`.

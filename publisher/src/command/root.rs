@@ -1,4 +1,4 @@
-//! `streembit-publisher root` and `role`: who may sign what. Changes are staged, not published.
+//! `streembit-publisher root`: who may sign what. Changes are staged, not published.
 
 use std::path::Path;
 
@@ -15,7 +15,6 @@ use crate::change::Change;
 use crate::edit::{self, Place};
 use crate::preview::Preview;
 use crate::repository::Layout;
-use crate::settings::Settings;
 use crate::staged::InForce;
 
 /// Bytes of a PEM public key.
@@ -31,6 +30,8 @@ pub enum RootCommand {
         /// A duration
         life: String,
     },
+    /// Create root keys, root and an empty repository without products
+    Init(super::init::RootArgs),
     /// Take a key from a role
     RemoveKey {
         /// The key's id, or its first digits
@@ -65,33 +66,6 @@ pub struct KeyArgs {
     pub role: String,
 }
 
-/// What to do with delegated roles
-#[derive(Clone, Debug, clap::Subcommand)]
-pub enum RoleCommand {
-    /// Give a role one more key
-    AddKey(KeyArgs),
-    /// Stage the next version of a role with a new expiry and nothing else
-    Renew {
-        /// The role
-        role: String,
-    },
-    /// Take a key from a role
-    RemoveKey {
-        /// The role
-        role: String,
-        /// The key's id, or its first digits
-        #[arg(value_name = "KEYID")]
-        id: String,
-    },
-    /// Set how many keys of a role must sign
-    SetThreshold {
-        /// The role
-        role: String,
-        /// How many
-        threshold: u64,
-    },
-}
-
 /// Runs `root`.
 ///
 /// # Errors
@@ -108,6 +82,7 @@ pub fn run(command: &RootCommand, folder: &Path, output: Output) -> Result<Exit,
                 change.edit("root", |signed| edit::set_expires(signed, expires))
             })
         }
+        RootCommand::Init(args) => super::init::run_root(args, folder, output),
         RootCommand::RemoveKey { id, role } => remove_key(role, id, folder, output),
         RootCommand::SetThreshold { threshold, role } => {
             set_threshold(role, *threshold, folder, output)
@@ -117,24 +92,11 @@ pub fn run(command: &RootCommand, folder: &Path, output: Output) -> Result<Exit,
     }
 }
 
-/// Runs `role`.
+/// Stages one more key for a role.
 ///
 /// # Errors
-/// As [`run`].
-pub fn run_role(command: &RoleCommand, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    match command {
-        RoleCommand::AddKey(args) => add_key(args, folder, output),
-        RoleCommand::Renew { role } => {
-            stage(folder, output, |change| change.edit(role, |_| Ok(())))
-        }
-        RoleCommand::RemoveKey { role, id } => remove_key(role, id, folder, output),
-        RoleCommand::SetThreshold { role, threshold } => {
-            set_threshold(role, *threshold, folder, output)
-        }
-    }
-}
-
-fn add_key(args: &KeyArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
+/// As [`stage`].
+pub fn add_key(args: &KeyArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let key = public_key(&args.key)?;
     let place = Place::of(&args.role);
     stage(folder, output, |change| {
@@ -144,7 +106,11 @@ fn add_key(args: &KeyArgs, folder: &Path, output: Output) -> Result<Exit, CliErr
     })
 }
 
-fn remove_key(role: &str, id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
+/// Stages one key less for a role.
+///
+/// # Errors
+/// As [`stage`].
+pub fn remove_key(role: &str, id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let place = Place::of(role);
     stage(folder, output, |change| {
         change.edit(place.document(), |signed| {
@@ -153,7 +119,11 @@ fn remove_key(role: &str, id: &str, folder: &Path, output: Output) -> Result<Exi
     })
 }
 
-fn set_threshold(
+/// Stages another threshold for a role.
+///
+/// # Errors
+/// As [`stage`].
+pub fn set_threshold(
     role: &str,
     threshold: u64,
     folder: &Path,
@@ -204,8 +174,7 @@ pub fn stage(
 }
 
 fn show(folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
+    let in_force = InForce::load(&Layout::new(folder))?;
     let root = &in_force.repository.root;
     let mut text = format!(
         "version     {}\nexpires     {}",

@@ -17,7 +17,7 @@ use protocol::exchange::tree::Blob;
 use protocol::limits::RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
-use crate::repository::Layout;
+use crate::repository::{Layout, releases};
 use crate::settings::{self, Settings};
 
 /// How often the repository is looked at for a new release.
@@ -117,7 +117,7 @@ impl Seeder {
     /// it is announced.
     fn load(&self) -> Result<Option<Loaded>, CliError> {
         let now = UtcTime::from_system(SystemTime::now());
-        let repository = self.layout.verify(self.settings.product_name()?, now)?;
+        let repository = self.layout.verify(now)?;
         let version = repository.timestamp.header().version;
         if self.version == Some(version) {
             return Ok(None);
@@ -160,10 +160,7 @@ impl Seeder {
 
     async fn serve(&mut self, loaded: &Loaded) -> Result<(), CliError> {
         let mut blobs = BTreeSet::from([loaded.head.0.catalog]);
-        for target in loaded.repository.product.targets().values() {
-            let Some(release) = &target.release else {
-                continue;
-            };
+        for release in releases(&loaded.repository) {
             blobs.insert(blob_of(&release.image));
             blobs.extend(release.deltas.iter().map(|delta| blob_of(&delta.blob)));
         }

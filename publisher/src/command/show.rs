@@ -4,8 +4,9 @@ use std::path::Path;
 
 use cli::{CliError, Exit, Output, human};
 use manifests::json;
+use manifests::name::Name;
 
-use crate::repository::{Layout, OWN_CLOCK};
+use crate::repository::{Layout, OWN_CLOCK, product_of};
 use crate::settings::Settings;
 
 /// Options of show
@@ -13,6 +14,9 @@ use crate::settings::Settings;
 pub struct Args {
     /// The version
     pub version: String,
+    /// The product [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub product: Option<Name>,
 }
 
 /// Runs `show`.
@@ -21,8 +25,9 @@ pub struct Args {
 /// [`CliError`] with [`Exit::No`] if there is no such release.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let settings = Settings::load(folder)?;
-    let repository = Layout::new(folder).verify(settings.product_name()?, OWN_CLOCK)?;
-    let mut targets = repository.product.targets().iter();
+    let repository = Layout::new(folder).verify(OWN_CLOCK)?;
+    let role = product_of(&repository, &settings.product(args.product.as_ref())?)?;
+    let mut targets = role.targets().iter();
     let found = targets.find_map(|(name, target)| {
         let release = target
             .release
@@ -38,7 +43,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     };
     let custom: serde_json::Value =
         serde_json::from_slice(&json::encode(&release.to_json())).unwrap_or_default();
-    let signers: Vec<String> = repository.product.signers().iter().map(short_id).collect();
+    let signers: Vec<String> = role.signers().iter().map(short_id).collect();
     let value = serde_json::json!({ "name": name.to_string(), "length": target.length,
         "sha256": target.sha256.to_string(), "custom": custom, "signed_by": signers });
     let hardware: Vec<String> = release.hardware.iter().map(ToString::to_string).collect();

@@ -9,19 +9,18 @@ use manifests::instant::UtcTime;
 
 use crate::deltas::blob_of;
 use crate::repository::Layout;
-use crate::settings::Settings;
 
 /// Runs `verify`.
 ///
 /// # Errors
 /// [`CliError`] naming file and rule.
 pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let settings = Settings::load(folder)?;
     let layout = Layout::new(folder);
     let now = UtcTime::from_system(SystemTime::now());
-    let repository = layout.verify(settings.product_name()?, now)?;
+    let repository = layout.verify(now)?;
     let (mut images, mut deltas) = (0u64, 0u64);
-    for target in repository.product.targets().values() {
+    let roles = repository.products.values();
+    for target in roles.flat_map(|role| role.targets().values()) {
         let Some(release) = &target.release else {
             continue;
         };

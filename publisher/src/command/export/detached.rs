@@ -9,18 +9,17 @@ use cli::exit::Context as _;
 use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
 use keys::RoleKey;
-use manifests::client::Repository;
 use manifests::digest::Sha256;
 use manifests::envelope::Envelope;
 use manifests::name::Name;
-use manifests::product::ProductTarget;
+use manifests::product::{Product, ProductTarget};
 use manifests::root::Root;
 use sha2::Digest as _;
 
 use super::Args;
 use crate::command::keys::roles;
 use crate::detached::{self, Format, Message, Subject};
-use crate::repository::Layout;
+use crate::repository::{Layout, product_of};
 use crate::settings::{self, Settings};
 use crate::staged::InForce;
 
@@ -38,8 +37,10 @@ pub(super) fn run(
     output: Output,
 ) -> Result<Exit, CliError> {
     let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
-    let in_force = InForce::load(&layout, settings.product_name()?)?;
-    let (name, target, version) = find(&in_force.repository, args.version.as_deref())?;
+    let in_force = InForce::load(&layout)?;
+    let product = settings.product(args.product.as_ref())?;
+    let role = product_of(&in_force.repository, &product)?;
+    let (name, target, version) = find(role, args.version.as_deref())?;
     if target.length > format.bytes_max() {
         let (bytes, limit) = (target.length, format.bytes_max());
         let tool = format.name();
@@ -54,7 +55,7 @@ pub(super) fn run(
     let image = Copied::new(&from, &args.folder.join(name.as_str()), &mut message)?;
     image.check(target)?;
     let subject = Subject {
-        product: settings.product.clone(),
+        product: product.to_string(),
         version,
         file: name.to_string(),
     };
@@ -82,10 +83,10 @@ pub(super) fn run(
 
 /// The release of a version, or the newest.
 fn find<'a>(
-    repository: &'a Repository,
+    role: &'a Product,
     version: Option<&str>,
 ) -> Result<(&'a Name, &'a ProductTarget, String), CliError> {
-    let releases = repository.product.targets().iter();
+    let releases = role.targets().iter();
     let releases =
         releases.filter_map(|(name, target)| Some((name, target, target.release.as_ref()?)));
     let wanted = releases.filter(|(_, _, release)| version.is_none_or(|it| it == release.version));
@@ -127,7 +128,7 @@ fn open(
         ))
     };
     let role_key = RoleKey::from(public.clone());
-    for (role, authority) in roles(in_force) {
+    for (role, authority) in roles(&in_force.repository) {
         if authority.distinct_keys().contains(&&role_key) {
             return Err(used(&format!("role {role}")));
         }

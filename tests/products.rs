@@ -1,0 +1,289 @@
+//! Several products in one repository: each has its role, its keys and its devices (threats M21, K71).
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Parser as _;
+use cli::program::Program as _;
+use cli::{CliError, Exit};
+use support::device::{Device, Kind, Published};
+use support::mirror::Mirror;
+
+/// A repository with the products `cam`, which has releases, and `router`.
+struct Two {
+    published: Published,
+    router_pin: PathBuf,
+}
+
+impl Two {
+    fn new() -> Self {
+        let published = Published::new(Kind::Raw);
+        let router_pin = published.repository().join("router.pin");
+        let two = Self {
+            published,
+            router_pin,
+        };
+        two.done(&[
+            "product",
+            "add",
+            "router",
+            "--hardware",
+            "r1",
+            "--no-passcode",
+        ]);
+        two.done(&["sign"]);
+        two.done(&["publish"]);
+        two
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.published.repository()
+    }
+
+    fn publisher(&self, args: &[&str]) -> Result<Exit, CliError> {
+        let repository = self.repository();
+        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
+        publisher::args::Args::try_parse_from([&start[..], args].concat())
+            .unwrap()
+            .run()
+    }
+
+    #[track_caller]
+    fn done(&self, args: &[&str]) {
+        assert_eq!(self.publisher(args).unwrap(), Exit::Done, "{args:?}");
+    }
+
+    #[track_caller]
+    fn refused(&self, args: &[&str]) -> String {
+        let error = self.publisher(args).unwrap_err();
+        format!("{error} {}", error.fix().unwrap_or_default())
+    }
+
+    fn release(&self, product: &str, version: &str) -> Result<Exit, CliError> {
+        let image = self.repository().join("router.img");
+        fs::write(&image, version.repeat(100_000)).unwrap();
+        let image = image.to_str().unwrap();
+        self.publisher(&["release", image, "--product", product, "--version", version])
+    }
+
+    fn key(&self, name: &str) -> PathBuf {
+        self.repository().join("keys").join(format!("{name}.key"))
+    }
+
+    fn key_uri(&self, name: &str) -> String {
+        format!("file:{}", self.key(name).display())
+    }
+
+    fn metadata(&self, name: &str) -> String {
+        fs::read_to_string(self.repository().join("metadata").join(name)).unwrap()
+    }
+}
+
+/// Each device follows its own product; neither sees the other's releases.
+#[test]
+fn devices_follow_their_own_product() {
+    let two = Two::new();
+    let mirror = Mirror::start(&two.repository());
+    let cam = Device::new(&two.published, &mirror.url());
+    let router = Device::pinned(&two.published, &mirror.url(), &two.router_pin, "r1");
+    assert_eq!(two.release("router", "7.0").unwrap(), Exit::Done);
+    assert_eq!(cam.run(&["install"]).unwrap(), Exit::Reboot);
+    assert_eq!(router.run(&["install"]).unwrap(), Exit::Reboot);
+    for (device, image) in [
+        (&cam, two.published.image(2)),
+        (&router, two.repository().join("router.img")),
+    ] {
+        let slot = fs::read(device.slot_path("b")).unwrap();
+        assert!(slot.starts_with(&fs::read(image).unwrap()));
+    }
+    assert!(router.data("trusted/router.json").exists());
+    assert!(!router.data("trusted/cam.json").exists());
+    two.done(&["verify"]);
+}
+
+/// A device of one product refuses an image of the other, whatever its keys sign (M21).
+#[test]
+fn key_of_one_product_publishes_nothing_of_another_m21() {
+    let two = Two::new();
+    let error = two.refused(&[
+        "role",
+        "add",
+        "rout",
+        "--key",
+        &two.key_uri("cam"),
+        "--path",
+        "router-*",
+    ]);
+    assert!(error.contains("can fit one path"), "{error}");
+    for name in ["cam-mini", "ca", "router-2"] {
+        let error = two.publisher(&["product", "add", name, "--hardware", "x", "--no-passcode"]);
+        let overlaps = name != "ca";
+        assert_eq!(error.is_err(), overlaps, "{name}");
+    }
+}
+
+/// Which product is meant must be said where there are several.
+#[test]
+fn product_is_named_where_there_are_several() {
+    let two = Two::new();
+    let image = two.published.image(2);
+    let image = image.to_str().unwrap();
+    for args in [
+        &["release", image, "--version", "9"][..],
+        &["yank", "1.1.0"],
+        &["show", "1.1.0"],
+    ] {
+        let error = two.refused(args);
+        for word in ["several products: cam router", "--product"] {
+            assert!(error.contains(word), "{args:?}: {error}");
+        }
+    }
+    two.done(&["show", "1.1.0", "--product", "cam"]);
+    assert!(
+        two.refused(&["show", "1.1.0", "--product", "tv"])
+            .contains("no product tv")
+    );
+    two.done(&["yank", "1.1.0", "--product", "cam"]);
+    assert!(
+        two.refused(&["show", "1.1.0", "--product", "cam"])
+            .contains("no release 1.1.0")
+    );
+}
+
+/// Several keys without a threshold are no rule at all.
+#[test]
+fn threshold_must_be_set_where_there_are_several_keys() {
+    let two = Two::new();
+    let (first, second) = (two.key_uri("cam"), two.key_uri("router"));
+    let add = [
+        "product",
+        "add",
+        "tv",
+        "--hardware",
+        "t1",
+        "--key",
+        &first,
+        "--key",
+        &second,
+    ];
+    let error = two.refused(&add);
+    for word in ["tv has 2 keys and no threshold", "--threshold N"] {
+        assert!(error.contains(word), "{error}");
+    }
+    let error = two.refused(&[&add[..], &["--threshold", "3"]].concat());
+    assert!(error.contains("threshold 3 with 2 keys"), "{error}");
+    two.done(&[&add[..], &["--threshold", "2"]].concat());
+    let unsigned = two.publisher(&["publish"]).unwrap_err();
+    assert_eq!(unsigned.exit, Exit::Quorum, "{unsigned}");
+    two.done(&["sign"]);
+    two.done(&["publish"]);
+    assert_eq!(two.release("tv", "1").unwrap(), Exit::Done);
+}
+
+/// A role that is removed is offered no more; added again it goes on where it was (M4).
+#[test]
+fn removed_role_comes_back_with_a_higher_version_m4() {
+    let two = Two::new();
+    let mirror = Mirror::start(&two.repository());
+    let router = Device::pinned(&two.published, &mirror.url(), &two.router_pin, "r1");
+    assert_eq!(two.release("router", "7.0").unwrap(), Exit::Done);
+    assert_eq!(router.run(&["check"]).unwrap(), Exit::Done);
+    two.done(&["role", "remove", "router"]);
+    two.done(&["sign"]);
+    two.done(&["publish"]);
+    let error = router.run(&["check"]).unwrap_err().to_string();
+    assert!(
+        error.contains("no delegation to the product router"),
+        "{error}"
+    );
+    assert!(
+        two.refused(&["release", "x", "--version", "8", "--product", "router"])
+            .contains("no product router")
+    );
+    let key = two.key_uri("router");
+    two.done(&[
+        "product",
+        "add",
+        "router",
+        "--hardware",
+        "r1",
+        "--key",
+        &key,
+    ]);
+    two.done(&["sign"]);
+    two.done(&["publish"]);
+    let empty = two.metadata("3.router.json");
+    let empty: serde_json::Value = serde_json::from_str(&empty).unwrap();
+    assert_eq!(empty["signed"]["targets"], serde_json::json!({}));
+    assert_eq!(two.release("router", "8.0").unwrap(), Exit::Done);
+    assert_eq!(router.run(&["install"]).unwrap(), Exit::Reboot);
+}
+
+/// Root and products are made one after another, and what people wrote into the settings stays.
+#[test]
+fn root_first_then_products() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = folder.path().join("repository");
+    let run = |args: &[&str]| {
+        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
+        let args = publisher::args::Args::try_parse_from([&start[..], args].concat());
+        args.unwrap().run()
+    };
+    assert_eq!(run(&["root", "init", "--no-passcode"]).unwrap(), Exit::Done);
+    for command in ["verify", "refresh", "list"] {
+        assert_eq!(run(&[command]).unwrap(), Exit::Done, "{command}");
+    }
+    let image = folder.path().join("image");
+    fs::write(&image, "image").unwrap();
+    let image = image.to_str().unwrap();
+    let error = run(&["release", image, "--version", "1"]).unwrap_err();
+    assert!(error.to_string().contains("there is no product"), "{error}");
+    let settings = repository.join("publisher.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("# by Erin\n{text}")).unwrap();
+    for name in ["Targets", "root"] {
+        let error = run(&["product", "add", name, "--hardware", "h"]).unwrap_err();
+        assert!(error.to_string().contains("is a top-level role"), "{error}");
+    }
+    let add = ["product", "add", "lamp", "--hardware", "h", "--no-passcode"];
+    assert_eq!(run(&add).unwrap(), Exit::Done);
+    assert!(
+        run(&add)
+            .unwrap_err()
+            .to_string()
+            .contains("is staged already")
+    );
+    assert_eq!(run(&["sign"]).unwrap(), Exit::Done);
+    assert_eq!(run(&["publish"]).unwrap(), Exit::Done);
+    assert_eq!(
+        run(&["release", image, "--version", "1"]).unwrap(),
+        Exit::Done
+    );
+    assert_eq!(run(&["verify"]).unwrap(), Exit::Done);
+    let text = fs::read_to_string(&settings).unwrap();
+    assert!(text.starts_with("# by Erin\n"), "{text}");
+    assert!(text.contains("[products.lamp]"), "{text}");
+    assert!(repository.join("lamp.pin").exists());
+}
+
+/// A key that its role has no more goes from the settings; its file is the owner's to destroy (K71).
+#[test]
+fn rotated_key_leaves_the_settings_k71() {
+    let two = Two::new();
+    two.done(&[
+        "keys",
+        "rotate",
+        "router",
+        "--no-passcode",
+        "--algorithm",
+        "p256",
+    ]);
+    two.done(&["role", "renew", "router"]);
+    let settings = || fs::read_to_string(two.repository().join("publisher.toml")).unwrap();
+    assert!(settings().contains("keys/router.key") && settings().contains("keys/router-2.key"));
+    two.done(&["sign"]);
+    two.done(&["publish"]);
+    assert!(!settings().contains("keys/router.key") && settings().contains("keys/router-2.key"));
+    assert!(two.key("router").exists());
+    assert_eq!(two.release("router", "7.1").unwrap(), Exit::Done);
+}
