@@ -15,6 +15,8 @@ mod agent_alarms;
 mod agent_kill;
 mod agent_refusals;
 mod agent_syscalls;
+mod ceremony;
+mod clock;
 mod dht;
 mod docs;
 mod exchange;

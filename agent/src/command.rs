@@ -31,7 +31,9 @@ fn open(config: &Path) -> Result<Device, CliError> {
 fn start_sources(device: &Device) -> Result<Sources, CliError> {
     let key = device.config.data_directory.join(KEY_FILE);
     let key = keyfile::open(&format!("file:{}", key.display()))?;
-    Sources::start(&device.config, &key)
+    let mut config = device.config.clone();
+    config.node.clock = device.clock()?;
+    Sources::start(&config, &key)
 }
 
 /// Opens the device and its sources and runs `work` on them.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cli::exit::Context as _;
 use cli::{CliError, Exit, durable, human};
 use manifests::name::Name;
+use node::clock::Clock;
 use node::config::NodeConfig;
 use serde::Deserialize;
 
@@ -224,6 +225,7 @@ impl Config {
                 server: file.network.server,
                 serve: file.network.serve,
                 reachable: file.network.reachable,
+                clock: Clock::default(),
             },
             data_directory: file.system.data_directory,
             pin: file.keyring.path,

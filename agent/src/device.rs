@@ -10,6 +10,7 @@ use cli::durable::{self, Lock, PathError};
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::pin::Pin;
+use node::clock::Clock;
 use protocol::exchange::tree::Blob;
 
 use crate::boot::{BootFile, BootState};
@@ -19,6 +20,8 @@ use crate::slot::Slot;
 use crate::state::{State, StateFile};
 use crate::trust::TrustStore;
 
+/// 2026-01-01: this program is younger. A device without a battery starts its clock in 1970.
+const EARLIEST: u64 = 1_767_225_600;
 /// Refusals that are remembered, so that they are told once.
 const TOLD_MAX: usize = 16;
 
@@ -123,6 +126,15 @@ impl Device {
         self.state_file.load()
     }
 
+    /// What is known of the time: the clock is wrong where it is behind the last verified metadata.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn clock(&self) -> Result<Clock, CliError> {
+        let floor = self.state()?.time_floor.max(EARLIEST);
+        Ok(Clock::not_before(floor))
+    }
+
     /// Replaces the agent's state.
     ///
     /// # Errors
@@ -201,13 +213,26 @@ impl Device {
     /// [`PathError`].
     pub fn keep_only(&self, blobs: &[Blob]) -> Result<(), PathError> {
         let names: Vec<String> = blobs.iter().map(file_name).collect();
+        self.remove_where(|name| !names.iter().any(|kept| kept == name))
+    }
+
+    /// Removes a blob and its chunk level, whole or in part.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn remove_blob(&self, blob: &Blob) -> Result<(), PathError> {
+        let unwanted = file_name(blob);
+        self.remove_where(|name| name == unwanted)
+    }
+
+    fn remove_where(&self, unwanted: impl Fn(&str) -> bool) -> Result<(), PathError> {
         for folder in ["blobs", "trees"] {
             let folder = self.config.data_directory.join(folder);
             let at = |error| PathError::new(&folder, error);
             for entry in fs::read_dir(&folder).map_err(at)? {
                 let path = entry.map_err(at)?.path();
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                if names.iter().any(|name| *name == stem) {
+                if !unwanted(&stem) {
                     continue;
                 }
                 match fs::remove_file(&path) {

@@ -72,6 +72,9 @@ pub struct State {
     pub failed: BTreeSet<u64>,
     /// The newest timestamp version seen and when it was first seen, seconds since 1970.
     pub newest_seen: Option<(u64, u64)>,
+    /// A moment that has passed for sure, seconds since 1970: when metadata was last verified.
+    #[serde(default)]
+    pub time_floor: u64,
 }
 
 impl State {

@@ -10,8 +10,6 @@ use std::time::Instant;
 
 use cli::exit::Context as _;
 use cli::{CliError, Exit, Output};
-use manifests::client::Repository;
-use manifests::envelope::Metadata as _;
 use manifests::product::Product;
 use manifests::release::{Content, Release};
 use node::blocks::fetch::FetchReport;
@@ -87,7 +85,7 @@ pub async fn look(device: &mut Device, sources: &Sources) -> Result<Found, CliEr
         }
     };
     let mut state = device.state()?;
-    note_newest(&mut state, &checked.repository);
+    note_newest(&mut state, &checked);
     let product = checked.repository.product(&device.pin.product);
     let product = product.map_err(|error| refuse(&error))?;
     let running = identify(device, &mut state, product)?;
@@ -129,11 +127,13 @@ fn wanted_blobs(state: &State, decision: &Decision, catalog: Option<Blob>) -> Ve
 }
 
 /// Remembers when something new was last heard, so that a freeze can be told (threats M18).
-fn note_newest(state: &mut State, repository: &Repository) {
-    let version = repository.timestamp.header().version;
-    if state.newest_seen.is_none_or(|(seen, _)| seen < version) {
-        state.newest_seen = Some((version, node::storage::records::unix_now()));
+fn note_newest(state: &mut State, checked: &Checked) {
+    let (version, now) = (checked.version(), checked.verified_at.as_unix());
+    // Below, since keys were rotated, counts as well: what went before is void.
+    if state.newest_seen.is_none_or(|(seen, _)| seen != version) {
+        state.newest_seen = Some((version, now));
     }
+    state.time_floor = state.time_floor.max(now);
 }
 
 /// What the running slot holds. A factory device does not say; its content is then compared with

@@ -78,6 +78,13 @@ impl CliError {
         self
     }
 
+    /// Says in what it went wrong, such as a file.
+    #[must_use]
+    pub fn within(mut self, place: impl fmt::Display) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// What went wrong.
     pub fn message(&self) -> &str {
         &self.message

@@ -160,7 +160,7 @@ fn passcode(prompt: &str) -> Result<Zeroizing<String>, CliError> {
     })
 }
 
-/// A secret of an environment variable, else of a file that its owner alone can read, else asked at the
+/// A secret of a file that its owner alone can read, else of an environment variable, else asked at the
 /// terminal.
 ///
 /// # Errors
@@ -170,9 +170,7 @@ pub(crate) fn secret(
     file: Option<&Path>,
     prompt: &str,
 ) -> Result<Zeroizing<String>, CliError> {
-    if let Ok(secret) = std::env::var(variable) {
-        return Ok(Zeroizing::new(secret));
-    }
+    // What is named for this secret goes before what stands for all.
     if let Some(path) = file {
         check_private(path).context(Exit::Key, "passcode file")?;
         let bytes = durable::read(path, PASSCODE_BYTES_MAX).context(Exit::Key, "passcode file")?;
@@ -180,6 +178,9 @@ pub(crate) fn secret(
         return Ok(Zeroizing::new(
             text.trim_end_matches(['\r', '\n']).to_owned(),
         ));
+    }
+    if let Ok(secret) = std::env::var(variable) {
+        return Ok(Zeroizing::new(secret));
     }
     if !io::stdin().is_terminal() {
         let error = CliError::new(Exit::Key, format_args!("{prompt} is needed"));

@@ -71,11 +71,13 @@ impl Output {
     }
 }
 
-/// Text with control characters escaped, line feeds apart: names and errors may quote what a
-/// stranger wrote, and a terminal must not act on it (threats Q96).
+/// Text with characters escaped that a terminal acts on or that turn the order of others round, line
+/// feeds apart: names and errors may quote what a stranger wrote (threats Q96).
 fn printable(text: &str) -> String {
     let escape = |c: char| {
-        let plain = !c.is_control() || c == '\n';
+        let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        let plain = c == '\n' || !(c.is_control() || turns);
         let escaped = (!plain).then(|| c.escape_default().to_string());
         escaped.unwrap_or_else(|| c.to_string())
     };

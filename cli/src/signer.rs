@@ -10,6 +10,9 @@ use crate::exit::{CliError, Context as _, Exit};
 use crate::keyfile;
 use exec::Program;
 
+/// The PIN of tokens, where nobody can be asked.
+const PIN_VARIABLE: &str = "STREEMBIT_PKCS11_PIN";
+
 /// A key that signs.
 #[derive(Debug)]
 pub struct Signer {

@@ -46,6 +46,10 @@ impl RsaPublicKey {
         if spki.algorithm.oid != RSA_ENCRYPTION {
             return Err(KeyError::Unsupported);
         }
+        // RFC 4055 section 1.2: NULL. With others one key would have many texts (threats M4).
+        if spki.algorithm.parameters != Some(AnyRef::NULL) {
+            return Err(KeyError::Malformed);
+        }
         let key = spki.subject_public_key.as_bytes();
         let key = key.ok_or(KeyError::Malformed)?;
         if !MODULUS_BYTES.contains(&modulus_bytes(key).ok_or(KeyError::Malformed)?) {

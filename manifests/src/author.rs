@@ -84,18 +84,27 @@ impl Draft {
         }
     }
 
-    /// Takes over the signatures of another copy of the same signed part.
+    /// Takes over the valid signatures by keys of `authorities` from another copy of the same signed part,
+    /// and nothing else of it. Returns how many keys signed that had not.
     ///
     /// # Errors
     /// [`JsonError`] if the signed parts differ.
-    pub fn merge(&mut self, other: &Self) -> Result<(), JsonError> {
-        if self.message() != other.message() {
+    pub fn merge(&mut self, other: &Self, authorities: &[&Authority]) -> Result<usize, JsonError> {
+        let message = self.message();
+        if message != other.message() {
             return Err(wrong("signed", "what is staged here"));
         }
+        let before = self.signatures.len();
         for (id, signature) in &other.signatures {
-            self.put(id.clone(), signature.clone());
+            let Ok(bytes) = hex::decode(signature) else {
+                continue;
+            };
+            let mut keys = authorities.iter().filter_map(|it| it.keys().get(id));
+            if keys.any(|key| key.verify(&message, &bytes).is_ok()) {
+                self.put(id.clone(), hex::encode(bytes));
+            }
         }
-        Ok(())
+        Ok(self.signatures.len().saturating_sub(before))
     }
 
     /// The distinct keys of `authority` whose signatures are valid.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Clock;
+
 /// Connections that a node keeps at most; a small device needs a dozen.
 pub const CONNECTIONS_MAX: u32 = 256;
 /// Of these, those that others opened: the rest is for dialling out, whoever crowds in (P54).
@@ -32,6 +34,9 @@ pub struct NodeConfig {
     pub serve: bool,
     /// Tell others the addresses this node listens on, so that they can fetch from it.
     pub reachable: bool,
+    /// What the node knows of the time.
+    #[serde(skip)]
+    pub clock: Clock,
 }
 
 impl Default for NodeConfig {
@@ -45,6 +50,7 @@ impl Default for NodeConfig {
             server: true,
             serve: true,
             reachable: true,
+            clock: Clock::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! # Layout
 //!
+//! * [`clock`]: what is known of the time
 //! * [`config`]: what a node needs to know, all defaults in one place
 //! * [`identity`]: the account key as libp2p identity
 //! * [`storage`]: records and providers in sled, with quotas
@@ -24,6 +25,7 @@
 
 pub mod args;
 pub mod blocks;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod control;

@@ -88,7 +88,7 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
         commands,
         storage,
         blobs,
-        queries: Queries::default(),
+        queries: Queries::new(config.clock),
         peers: BTreeMap::new(),
         identified: BTreeSet::new(),
         bootstrap: config.bootstrap.clone(),

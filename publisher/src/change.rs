@@ -32,6 +32,8 @@ pub struct Change {
     pub in_force: InForce,
     /// What is staged.
     pub staged: Staged,
+    /// What is staged beside it and not part of this change.
+    aside: Staged,
     /// When the change is made.
     pub now: UtcTime,
     _lock: Lock,
@@ -41,13 +43,28 @@ impl Change {
     /// Opens the repository with what is staged.
     ///
     /// # Errors
-    /// [`CliError`]: [`Exit::Retry`] if another writer has it; what is in force does not verify.
+    /// As [`Change::open_unstaged`]; what is staged is malformed.
     pub fn open(folder: &Path) -> Result<Self, CliError> {
+        let mut change = Self::open_unstaged(folder)?;
+        change.staged = Staged::load(&change.layout)?;
+        // What was published just before a cut is staged no more.
+        let published = &change.in_force.documents;
+        let staged = &mut change.staged.documents;
+        staged.retain(|role, draft| published.get(role) != Some(draft));
+        Ok(change)
+    }
+
+    /// Opens the repository for a change that is published by itself; what is staged stays staged.
+    ///
+    /// # Errors
+    /// [`CliError`]: [`Exit::Retry`] if another writer has it; what is in force does not verify.
+    pub fn open_unstaged(folder: &Path) -> Result<Self, CliError> {
         let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
         let lock = layout.lock()?;
         Ok(Self {
             in_force: InForce::load(&layout)?,
-            staged: Staged::load(&layout)?,
+            staged: Staged::default(),
+            aside: Staged::default(),
             now: UtcTime::from_system(SystemTime::now()),
             layout,
             settings,
@@ -78,7 +95,7 @@ impl Change {
         let product = change.settings.product(named)?;
         change.check_unstaged(product.as_str())?;
         product_of(&change.in_force.repository, &product)?;
-        change.staged = Staged::default();
+        change.aside = std::mem::take(&mut change.staged);
         Ok((change, product))
     }
 
@@ -159,7 +176,24 @@ impl Change {
     /// [`CliError`]; what was staged before stays.
     pub fn save(&self) -> Result<(), CliError> {
         self.staged.demands(&self.in_force)?;
-        self.staged.save(&self.layout)
+        let mut all = self.aside.clone();
+        all.documents.extend(self.staged.documents.clone());
+        all.save(&self.layout)
+    }
+
+    /// What was published is staged no more.
+    ///
+    /// # Errors
+    /// [`CliError`]; the next change finds out by itself then.
+    pub fn unstage(&self) -> Result<(), CliError> {
+        if self.staged.documents.is_empty() {
+            return Ok(());
+        }
+        if self.aside.documents.is_empty() {
+            Staged::discard(&self.layout)
+        } else {
+            self.aside.save(&self.layout)
+        }
     }
 
     /// Signs with every key of the settings that may and can; keys that are elsewhere are passed over.

@@ -8,6 +8,7 @@
 //! * [`deltas`]: deltas from earlier releases
 //! * [`metadata`]: the first version of each role
 //! * [`change`], [`staged`], [`stage_file`], [`edit`], [`preview`]: the change that is being signed
+//! * [`known`]: what a signer has seen of a publisher
 //! * [`publish`]: staged roles, snapshot, timestamp and head in one commit
 //! * [`head`]: the signed release head
 //! * [`detached`]: signatures beside an image, for minisign, signify, ssh-keygen and openssl
@@ -26,6 +27,7 @@ pub mod detached;
 pub mod edit;
 pub mod head;
 pub mod image;
+pub mod known;
 pub mod metadata;
 pub mod preview;
 pub mod publish;

@@ -95,6 +95,9 @@ pub fn publish(change: &Change, keys: &OnlineKeys) -> Result<Repository, CliErro
     })?;
     write_head(layout, settings, (&next, &files), &keys.account, *now)?;
     layout.commit(&files)?;
+    if let Err(error) = change.unstage() {
+        tracing::warn!(%error, "published, and still staged until the next change");
+    }
     Ok(next)
 }
 

@@ -9,7 +9,7 @@
 //! blobs/<blake3>                      images, deltas, catalogs by content
 //! trees/<blake3>.tree                 their chunk levels
 //! heads/<version>.<channel>.jws       signed release heads
-//! staged/<role>.json                  the change that is being signed
+//! staged.json                         the change that is being signed
 //! committing/                         what a commit that was cut off still has to write
 //! ```
 //!
@@ -155,7 +155,7 @@ impl Layout {
 
     /// Where a staged change is.
     pub fn staged(&self) -> PathBuf {
-        self.folder.join("staged")
+        self.folder.join("staged.json")
     }
 
     /// Verifies the repository with all its products as devices that know nothing but root version 1
@@ -202,20 +202,37 @@ pub fn verify_with(
     now: UtcTime,
     mut read: impl FnMut(&Request) -> Result<Option<Vec<u8>>, PathError>,
 ) -> Result<Repository, CliError> {
-    let stored = Stored {
+    let mut stored = Stored {
         root,
         ..Stored::default()
     };
-    let client = Client::for_all_products(stored, now).map_err(|error| from_client(&error))?;
-    let read = |request: &Request| read(request).context(Exit::No, "metadata").map_err(Failure);
-    client::run(client, read, |_| Ok(())).map_err(|Failure(error)| error)
+    let mut read = |request: &Request| read(request).context(Exit::No, "metadata");
+    loop {
+        let client = Client::for_all_products(stored.clone(), now);
+        let client = client.map_err(|error| from_client(&error))?;
+        let read = |request: &Request| read(request).map_err(Failure::Read);
+        let effect = |effect| {
+            stored.apply(&effect);
+            Ok(())
+        };
+        match client::run(client, read, effect) {
+            Ok(repository) => return Ok(repository),
+            // A device goes on in its next run; so does this.
+            Err(Failure::Client(error)) if matches!(error.reason, Reason::TooManyRoots(_)) => {}
+            Err(Failure::Client(error)) => return Err(from_client(&error)),
+            Err(Failure::Read(error)) => return Err(error),
+        }
+    }
 }
 
-struct Failure(CliError);
+enum Failure {
+    Client(ClientError),
+    Read(CliError),
+}
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self(from_client(&error))
+        Self::Client(error)
     }
 }
 

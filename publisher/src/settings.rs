@@ -275,8 +275,8 @@ impl LifeSpans {
     }
 }
 
-/// Opens the keys at hand whose public halves are `wanted`. A key file that is not there, as root keys
-/// are, is passed over.
+/// Opens the keys at hand whose public halves are `wanted`. One that is elsewhere is passed over: a key
+/// file that is not there, as root keys are, a token or program that does not answer.
 ///
 /// # Errors
 /// [`CliError`] with [`Exit::Key`] if a wanted key that is there can't be opened.
@@ -293,7 +293,14 @@ pub fn signers(
         {
             continue;
         }
-        if wanted(&Signer::public_of(&uri)?.into()) {
+        let public = match Signer::public_of(&uri) {
+            Err(error) if !uri.starts_with("file:") => {
+                tracing::warn!(%error, "key passed over");
+                continue;
+            }
+            public => public?,
+        };
+        if wanted(&public.into()) {
             signers.push(Signer::open(&uri)?);
         }
     }

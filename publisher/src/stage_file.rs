@@ -5,7 +5,6 @@ use std::path::Path;
 use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
-use manifests::author::Draft;
 use manifests::digest::Sha256;
 use manifests::json::{self, Json};
 
@@ -94,16 +93,10 @@ impl StageFile {
         if first.is_none_or(|(_, bytes)| Sha256::of(bytes) != publisher_id) {
             return Err(json::wrong("publisher_id", "the digest of 1.root.json").into());
         }
-        let mut staged = Staged::default();
-        for (role, text) in document.members("staged", FILES_MAX)? {
-            let text = text.as_str().ok_or_else(|| json::wrong(role, "a string"))?;
-            let draft = Draft::parse(text.as_bytes())?;
-            staged.documents.insert(role.clone(), draft);
-        }
         Ok(Self {
             publisher_id,
             files,
-            staged,
+            staged: Staged::from_json(document.require("staged")?)?,
         })
     }
 
@@ -115,8 +108,6 @@ impl StageFile {
         let text = |bytes: &[u8]| Json::from(String::from_utf8_lossy(bytes).as_ref());
         let files = self.files.iter();
         let in_force = files.map(|(name, bytes)| (name.clone(), text(bytes)));
-        let documents = self.staged.documents.iter();
-        let staged = documents.map(|(role, draft)| (role.clone(), text(&draft.encode())));
         let document = Json::object([
             ("type", Json::from(KIND)),
             (
@@ -124,7 +115,7 @@ impl StageFile {
                 Json::from(self.publisher_id.to_string().as_str()),
             ),
             ("in_force", Json::Object(in_force.collect())),
-            ("staged", Json::Object(staged.collect())),
+            ("staged", self.staged.to_json()),
         ]);
         durable::replace(path, &json::encode_pretty(&document), Access::World)
             .context(Exit::No, "staged change")

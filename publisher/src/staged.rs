@@ -1,22 +1,24 @@
-//! The staged change: next versions of roles on their way to enough signatures, in `staged/<role>.json`.
+//! The staged change: next versions of roles on their way to enough signatures, in `staged.json`.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::path::PathBuf;
 
-use cli::durable::{self, Access, PathError};
+use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::author::Draft;
 use manifests::client::Repository;
-use manifests::envelope::{Authority, Metadata as _};
-use manifests::limits::TARGETS_BYTES_MAX;
+use manifests::envelope::{Authority, Metadata as _, ParseError};
+use manifests::json::{self, Json, wrong};
+use manifests::limits::{CATALOG_BYTES_MAX, TARGETS_BYTES_MAX};
 use manifests::root::{Role, Root};
 use manifests::targets::Targets;
 
 use crate::edit;
 use crate::repository::{Layout, OWN_CLOCK};
+
+/// Bytes of the file: the roles of a repository, as in a catalog.
+pub(crate) const STAGED_BYTES_MAX: u64 = CATALOG_BYTES_MAX;
 
 /// Documents by role.
 pub type Drafts = BTreeMap<String, Draft>;
@@ -141,55 +143,66 @@ impl Staged {
     /// # Errors
     /// [`CliError`] naming the file.
     pub fn load(layout: &Layout) -> Result<Self, CliError> {
-        let folder = layout.staged();
-        let mut documents = Drafts::new();
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            entries => entries
-                .map_err(|error| PathError::new(&folder, error))
-                .context(Exit::No, "staged change")?,
+        let path = layout.staged();
+        let bytes = durable::read_if_there(&path, STAGED_BYTES_MAX);
+        let Some(bytes) = bytes.context(Exit::No, "staged change")? else {
+            return Ok(Self::default());
         };
-        for entry in entries {
-            let path = entry.context(Exit::No, "staged change")?.path();
-            let Some(role) = path
-                .file_name()
-                .and_then(|name| name.to_str()?.strip_suffix(".json"))
-            else {
-                continue;
-            };
-            let bytes =
-                durable::read(&path, TARGETS_BYTES_MAX).context(Exit::No, "staged change")?;
-            let draft = Draft::parse(&bytes).context(Exit::No, path.display())?;
-            documents.insert(role.to_owned(), draft);
+        let staged = json::parse(&bytes).map_err(ParseError::from);
+        let staged = staged.and_then(|json| Self::from_json(&json));
+        staged
+            .context(Exit::No, path.display())
+            .map_err(|error| error.hint("streembit-publisher stage --discard"))
+    }
+
+    /// Writes what is staged, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`CliError`]; what was staged before stays.
+    pub fn save(&self, layout: &Layout) -> Result<(), CliError> {
+        let bytes = json::encode_pretty(&self.to_json());
+        if bytes.len() as u64 > STAGED_BYTES_MAX {
+            let message = format!("the staged change would have {} bytes", bytes.len());
+            return Err(CliError::new(Exit::No, message).hint("publish a part of it first"));
+        }
+        durable::replace(&layout.staged(), &bytes, Access::World)
+            .context(Exit::No, "staged change")
+            .map_err(|error| error.hint(durable::DISK_FIX))
+    }
+
+    /// Forgets what is staged, whatever it is.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn discard(layout: &Layout) -> Result<(), CliError> {
+        durable::remove(&layout.staged()).context(Exit::No, "staged change")
+    }
+
+    /// Reads `{ role: text of the envelope }`.
+    ///
+    /// # Errors
+    /// [`ParseError`]; nothing is verified.
+    pub fn from_json(json: &Json) -> Result<Self, ParseError> {
+        let Json::Object(members) = json else {
+            return Err(wrong("staged", "an object").into());
+        };
+        let mut documents = Drafts::new();
+        for (role, text) in members {
+            let text = text.as_str().ok_or_else(|| wrong(role, "a string"))?;
+            documents.insert(role.clone(), Draft::parse(text.as_bytes())?);
         }
         Ok(Self { documents })
     }
 
-    /// Writes what is staged.
-    ///
-    /// # Errors
-    /// [`CliError`].
-    pub fn save(&self, layout: &Layout) -> Result<(), CliError> {
-        durable::create_folder(&layout.staged()).context(Exit::No, "staged change")?;
-        for (role, draft) in &self.documents {
-            durable::replace(&path(layout, role), &draft.encode(), Access::World)
-                .context(Exit::No, "staged change")
-                .map_err(|error| error.hint(durable::DISK_FIX))?;
-        }
-        Ok(())
-    }
-
-    /// Removes the staged documents of these roles.
-    ///
-    /// # Errors
-    /// [`CliError`].
-    pub fn discard(&self, layout: &Layout) -> Result<(), CliError> {
-        for role in self.documents.keys() {
-            durable::remove(&path(layout, role)).context(Exit::No, "staged change")?;
-        }
-        Ok(())
+    /// The same, written.
+    pub fn to_json(&self) -> Json {
+        let text = |draft: &Draft| Json::from(String::from_utf8_lossy(&draft.encode()).as_ref());
+        let documents = self.documents.iter();
+        Json::Object(
+            documents
+                .map(|(role, draft)| (role.clone(), text(draft)))
+                .collect(),
+        )
     }
 
     /// The root that will be in force.
@@ -208,7 +221,7 @@ impl Staged {
     /// # Errors
     /// [`CliError`] if a document is malformed, or does not follow the one in force.
     pub fn demands(&self, in_force: &InForce) -> Result<Vec<Demand>, CliError> {
-        let root = self.root(in_force)?;
+        let (root, targets) = (self.root(in_force)?, self.targets(in_force)?);
         let mut demands = Vec::new();
         let mut demand = |role: &str, keys, authority: &Authority| {
             let (role, authority) = (role.to_owned(), authority.clone());
@@ -228,7 +241,8 @@ impl Staged {
                 }
                 "targets" => demand(role, "present", root.role(Role::Targets)),
                 _ => {
-                    let targets = self.targets(in_force)?;
+                    // What a key signs under one name must mean nothing under another.
+                    Targets::from_signed(draft.signed()).context(Exit::No, role)?;
                     let authority = targets.delegations().authority(role).cloned();
                     let authority = authority.ok_or_else(|| {
                         CliError::new(Exit::No, format_args!("nothing is delegated to {role}"))
@@ -308,8 +322,4 @@ fn check_order(role: &str, draft: &Draft, in_force: &InForce) -> Result<(), CliE
             .hint("it was overtaken: streembit-publisher stage --discard, then stage it again"));
     }
     Ok(())
-}
-
-fn path(layout: &Layout, role: &str) -> PathBuf {
-    layout.staged().join(format!("{role}.json"))
 }

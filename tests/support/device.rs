@@ -199,6 +199,8 @@ pub struct Device {
     pub hardware: String,
     /// How long it waits for sources.
     pub patience: String,
+    /// The bootstrap node, where it uses peers in place of the mirror.
+    pub bootstrap: Option<String>,
     url: String,
 }
 
@@ -224,6 +226,7 @@ impl Device {
             kind,
             hardware: "cam-r3".to_owned(),
             patience: "2min".to_owned(),
+            bootstrap: None,
             url: url.to_owned(),
         }
     }
@@ -268,11 +271,26 @@ impl Device {
             "[system]\ncompatible = '{}'\ndata-directory = '{folder}/data'\n\
              [slot.rootfs.0]\ndevice = '{folder}/slots/a'\ntype = '{kind}'\nbootname = 'A'\n\
              [slot.rootfs.1]\ndevice = '{folder}/slots/b'\ntype = '{kind}'\nbootname = 'B'\n\
-             [streaming]\npeers = false\nmirrors = ['{}']\npatience = '{}'\n",
-            self.hardware, self.url, self.patience
+             {}",
+            self.hardware,
+            self.sources()
         );
         fs::write(&path, text).unwrap();
         path
+    }
+
+    fn sources(&self) -> String {
+        let patience = &self.patience;
+        match &self.bootstrap {
+            None => format!(
+                "[streaming]\npeers = false\nmirrors = ['{}']\npatience = '{patience}'\n",
+                self.url
+            ),
+            Some(node) => format!(
+                "[streaming]\npatience = '{patience}'\n[network]\nbootstrap = ['{node}']\n\
+                 listen = ['/ip4/127.0.0.1/tcp/0']\nmdns = false\n"
+            ),
+        }
     }
 
     /// Runs a command of the agent in this process.

@@ -22,6 +22,7 @@
     reason = "test support"
 )]
 
+pub mod ceremony;
 pub mod device;
 pub mod graph;
 pub mod mirror;

@@ -44,7 +44,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn()
 }
 
 pub fn now() -> u64 {
-    node::storage::records::unix_now()
+    node::clock::unix_now()
 }
 
 pub fn key(seed: u8) -> SigningKey {

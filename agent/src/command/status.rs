@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cli::{CliError, Exit, Output, human};
-use node::storage::records::unix_now;
+use node::clock::unix_now;
 use serde_json::json;
 
 use crate::boot::{BootFile, BootState};

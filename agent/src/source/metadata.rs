@@ -1,7 +1,7 @@
 //! Getting the signed metadata and verifying it: release head and catalog from peers, else files from
 //! mirrors. Whatever the source, the same verifier sees the same bytes.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use cli::durable::PathError;
 use cli::exit::Context as _;
@@ -39,41 +39,42 @@ pub struct Checked {
     pub source: String,
     /// The catalog, to be served to others.
     pub catalog: Option<protocol::exchange::tree::Blob>,
+    /// The time at which nothing of it was expired.
+    pub verified_at: UtcTime,
 }
 
 impl Checked {
-    fn version(&self) -> Option<u64> {
-        Some(self.repository.timestamp.header().version)
+    /// The timestamp's version.
+    pub fn version(&self) -> u64 {
+        self.repository.timestamp.header().version
     }
 }
 
-/// Gets and verifies the newest metadata. Sources are tried in order; one that lies, is stale or is
-/// silent is passed over, and if none is left the first refusal is reported, else that nobody
-/// answered.
+/// Gets and verifies the newest metadata. Sources are tried in order until one brings something new;
+/// one that lies, is stale or is silent is passed over. If none is left the first refusal is reported,
+/// else that nobody answered.
 ///
 /// # Errors
 /// [`CliError`] naming source, file and rule. Trusted files stay as the verifier left them.
 pub async fn check(device: &mut Device, sources: &Sources) -> Result<Checked, CliError> {
+    if device.clock()?.is_wrong() {
+        tracing::warn!("the clock is behind the time at which metadata was verified: set it");
+    }
     let before = device.state()?.newest_seen.map(|(version, _)| version);
+    let is_new = |checked: &Checked| before < Some(checked.version());
     let mut refused: Option<CliError> = None;
     let mut known: Option<Checked> = None;
     match from_peers(device, sources).await {
-        Ok(Some(checked)) if before < checked.version() => return Ok(checked),
+        Ok(Some(checked)) if is_new(&checked) => return Ok(checked),
         Ok(checked) => known = checked,
         Err(error) => pass_over(device, &mut refused, error)?,
     }
-    // Peers that bring nothing new may be a crowd that repeats old files (threats M18, H62): a mirror
-    // is asked as well.
+    // Sources that bring nothing new may repeat old files, a crowd of peers as well as a mirror
+    // (threats M18, H62): the next one is asked as well.
     for mirror in &sources.mirrors {
         match from_mirror(device, mirror).await {
-            Ok(checked)
-                if known
-                    .as_ref()
-                    .is_none_or(|it| it.version() < checked.version()) =>
-            {
-                return Ok(checked);
-            }
-            Ok(_) => break,
+            Ok(checked) if is_new(&checked) => return Ok(checked),
+            Ok(checked) => known = Some(checked),
             Err(error) => pass_over(device, &mut refused, error)?,
         }
     }
@@ -125,23 +126,45 @@ async fn from_peers(device: &Device, sources: &Sources) -> Result<Option<Checked
         )
         .hint("check network.bootstrap; the publisher may not be seeding"));
     };
-    let catalog = fetch_catalog(device, sources, &head).await?;
+    let checked = from_head(device, sources, &head).await;
+    if checked.is_err() {
+        // Whoever makes up new heads must not fill the disk with what they name (threats S89).
+        let removed = device.remove_blob(&head.catalog);
+        removed.context(Exit::No, "data folder")?;
+    }
+    checked.map(Some)
+}
+
+async fn from_head(
+    device: &Device,
+    sources: &Sources,
+    head: &ReleaseHead,
+) -> Result<Checked, CliError> {
+    let catalog = fetch_catalog(device, sources, head).await?;
     let read = |request: &Request| {
         if request.name == "timestamp.json" {
             return Some(head.timestamp.clone());
         }
         catalog.file(&request.name).map(<[u8]>::to_vec)
     };
-    let mut client = start(device)?;
+    // A device without a clock learns the time from the head. The account that signs it can claim a
+    // time at which all is expired, and is then refused, but none that makes the expired valid.
+    let clock = device.clock()?;
+    let now = if clock.is_wrong() {
+        clock.now().max(head.issued)
+    } else {
+        clock.now()
+    };
+    let mut client = start(device, now)?;
     while let Some(request) = client.request() {
         step(device, &mut client, &request, read(&request).as_deref())?;
     }
-    let repository = client.finish().map_err(|error| refuse(&error))?;
-    Ok(Some(Checked {
-        repository,
+    Ok(Checked {
+        repository: client.finish().map_err(|error| refuse(&error))?,
         source: "peers".to_owned(),
         catalog: Some(head.catalog),
-    }))
+        verified_at: UtcTime::from_unix(now),
+    })
 }
 
 /// Looks the head up. A node that has just started knows nobody yet and is given time; one that
@@ -183,7 +206,8 @@ async fn fetch_catalog(
 }
 
 async fn from_mirror(device: &Device, mirror: &Mirror) -> Result<Checked, CliError> {
-    let mut client = start(device)?;
+    let now = device.clock()?.now();
+    let mut client = start(device, now)?;
     while let Some(request) = client.request() {
         let path = format!("metadata/{}", request.name);
         let bytes = mirror.small_file(&path, request.length_max).await?;
@@ -194,11 +218,12 @@ async fn from_mirror(device: &Device, mirror: &Mirror) -> Result<Checked, CliErr
         repository,
         source: mirror.url().to_owned(),
         catalog: None,
+        verified_at: UtcTime::from_unix(now),
     })
 }
 
-fn start(device: &Device) -> Result<Client, CliError> {
-    let now = UtcTime::from_system(SystemTime::now());
+fn start(device: &Device, now: u64) -> Result<Client, CliError> {
+    let now = UtcTime::from_unix(now);
     let stored = device
         .trust
         .load(&device.pin)

@@ -23,6 +23,7 @@ fn full() -> State {
         security_floor: 2,
         failed: BTreeSet::from([4, 5]),
         newest_seen: Some((9, 1_800_000_000)),
+        time_floor: 1_800_000_000,
     }
 }
 

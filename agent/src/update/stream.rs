@@ -25,11 +25,10 @@ pub(super) async fn install_delta(
     let blob = blob_of(&delta.blob);
     let path = device.blob_path(&blob);
     let partial = open_partial(device, blob, &path)?;
-    let fetching = async {
-        let fetched = sources.fetch(&partial, async || Ok(()), |_| {}).await;
-        if fetched.is_err() {
-            partial.give_up();
-        }
+    let end = GiveUp(&partial);
+    let fetching = async move {
+        let fetched = sources.fetch(end.0, async || Ok(()), |_| {}).await;
+        drop(end);
         fetched.map_err(Failure::of_fetch)
     };
     let report = {
@@ -54,6 +53,16 @@ pub(super) async fn install_delta(
     let target = image_path(device, work.target, &image);
     read_back(device, &target, image).await?;
     Ok(report)
+}
+
+/// Ends the wait for bytes that nobody fetches any longer, also where the fetch was dropped because the
+/// program was told to stop.
+struct GiveUp<'a>(&'a Partial);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
 }
 
 async fn apply(

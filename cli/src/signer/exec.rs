@@ -12,7 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use keys::{Algorithm, PublicKey};
 use sha2::{Digest as _, Sha256};
 
+use super::PIN_VARIABLE;
 use crate::exit::{CliError, Context as _, Exit};
+use crate::keyfile;
 
 /// Bytes of what the program prints.
 const OUTPUT_BYTES_MAX: u64 = 16 * 1024;
@@ -64,6 +66,10 @@ impl Program {
         command
             .args(self.words.iter().skip(1))
             .args(arguments)
+            // What unlocks other keys is not its business.
+            .env_remove(keyfile::PASSCODE_VARIABLE)
+            .env_remove(keyfile::PASSCODE_FILE_VARIABLE)
+            .env_remove(PIN_VARIABLE)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.spawn().context(Exit::Key, self.name())?;

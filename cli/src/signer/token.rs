@@ -13,13 +13,12 @@ use cryptoki::types::AuthPin;
 use keys::{Algorithm, Pkcs11Uri, PublicKey};
 use sha2::{Digest as _, Sha256};
 
+use super::PIN_VARIABLE;
 use crate::exit::{CliError, Context as _, Exit};
 use crate::keyfile;
 
 /// The token's library, if the URI does not name it.
 const MODULE_VARIABLE: &str = "STREEMBIT_PKCS11_MODULE";
-/// The PIN, where nobody can be asked.
-const PIN_VARIABLE: &str = "STREEMBIT_PKCS11_PIN";
 
 /// One key in an opened token.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use protocol::dht::key::DhtKey;
 use protocol::identity::account;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::clock::unix_now;
 use crate::config::NodeConfig;
 use crate::handle::NodeHandle;
-use crate::storage::records::unix_now;
 use crate::{control, runtime};
 
 /// Bytes of a configuration file.

@@ -7,9 +7,9 @@ use keys::{AccountName, Algorithm, SigningKey};
 use protocol::identity::account;
 
 use super::*;
+use crate::clock::unix_now;
 use crate::config::NodeConfig;
 use crate::runtime;
-use crate::storage::records::unix_now;
 
 /// A node that listens nowhere, with its control socket.
 struct Place {

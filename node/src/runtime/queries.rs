@@ -11,8 +11,10 @@ use protocol::dht::key::DhtKey;
 use protocol::dht::record;
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
+use crate::clock::unix_now;
 use crate::handle::Found;
-use crate::storage::records::{PutError, Records, unix_now};
+use crate::storage::records::{PutError, Records};
 
 /// Valid answers of different peers after which a look-up ends.
 const ANSWERS_ENOUGH: usize = 3;
@@ -49,22 +51,33 @@ struct Get {
     best: Option<(record::Record, Vec<u8>)>,
     /// The sequence number that each peer answered with, `None` for an invalid record.
     answers: BTreeMap<Option<PeerId>, Option<u64>>,
+    clock: Clock,
     reply: oneshot::Sender<Found>,
 }
 
 /// All look-ups under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queries {
+    clock: Clock,
     running: HashMap<QueryId, Query>,
 }
 
 impl Queries {
+    /// Nothing is under way yet.
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            running: HashMap::new(),
+        }
+    }
+
     pub(super) fn get(&mut self, kad: &mut Kad, key: DhtKey, reply: oneshot::Sender<Found>) {
         let id = kad.get_record(RecordKey::new(key.as_bytes()));
         let get = Get {
             key,
             best: None,
             answers: BTreeMap::new(),
+            clock: self.clock,
             reply,
         };
         self.running.insert(id, Query::Get(Box::new(get)));
@@ -202,7 +215,7 @@ fn stored(kad: &mut Kad, key: &DhtKey) -> Option<record::Record> {
 
 impl Get {
     fn take(&mut self, peer: Option<PeerId>, value: Vec<u8>) {
-        let verified = record::verify(&self.key, &value, unix_now());
+        let verified = record::verify(&self.key, &value, self.clock.known());
         let seq = verified.as_ref().ok().map(record::Record::seq);
         self.answers.insert(peer, seq);
         if let Ok(record) = verified

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::kad::store::{Error, RecordStore, Result as StoreResult};
@@ -17,6 +17,7 @@ use super::quota::{
     RECORD_BYTES_TOTAL_MAX, RECORDS_MAX, RECORDS_PER_SIGNER_MAX, RECORDS_PER_SUBNET_MAX, Subnet,
 };
 use super::{Storage, StorageError};
+use crate::clock::unix_now;
 
 mod providers;
 
@@ -377,14 +378,6 @@ fn split_row(row: &[u8]) -> Option<(u64, &[u8])> {
 
 fn signer_of(record: &record::Record) -> [u8; 32] {
     Sha256::digest(record.signer().as_bytes()).into()
-}
-
-/// Seconds since 1970 by the system's clock.
-pub fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 #[cfg(test)]

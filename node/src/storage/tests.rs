@@ -53,7 +53,7 @@ fn account() -> (DhtKey, Vec<u8>) {
     let key = SigningKey::generate(Algorithm::P256, &mut cli::keyfile::os_rng());
     let name = "alice".parse().unwrap();
     let node_id = keys::node_id(&key.public(), &name).unwrap();
-    let token = account::sign(&key, &name, 1, records::unix_now()).unwrap();
+    let token = account::sign(&key, &name, 1, crate::clock::unix_now()).unwrap();
     (DhtKey::account(&node_id), token.into_bytes())
 }
 

@@ -7,7 +7,7 @@ use keys::PublicKey;
 use super::key::DhtKey;
 use super::release_head::{self, HeadError, ReleaseHead};
 use crate::identity::account::{self, AccountError, AccountRecord};
-use crate::jose::jws;
+use crate::jose::jws::{self, KnownTime};
 use crate::limits::{
     ACCOUNT_LIFE_MAX, ACCOUNT_RECORD_BYTES_MAX, HEAD_LIFE_MAX, RECORD_BYTES_MAX, RECORD_TTL_MAX,
 };
@@ -78,11 +78,15 @@ pub enum RecordError {
     ReleaseHead(#[from] HeadError),
 }
 
-/// Verifies a record found or offered under `key` at `now` (seconds since 1970).
+/// Verifies a record found or offered under `key` at `now`.
 ///
 /// # Errors
 /// [`RecordError`] naming the rule.
-pub fn verify(key: &DhtKey, value: &[u8], now: u64) -> Result<Record, RecordError> {
+pub fn verify(
+    key: &DhtKey,
+    value: &[u8],
+    now: impl Into<KnownTime>,
+) -> Result<Record, RecordError> {
     if value.len() > RECORD_BYTES_MAX {
         return Err(RecordError::TooLong(value.len()));
     }

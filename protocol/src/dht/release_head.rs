@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::exchange::tree::Blob;
-use crate::jose::jws::{self, Claims, JwsError};
+use crate::jose::jws::{self, Claims, JwsError, KnownTime};
 use crate::limits::{
     CATALOG_BYTES_MAX, HEAD_LIFE_MAX, HEAD_ROOT_BYTES_MAX, HEAD_TIMESTAMP_BYTES_MAX,
     RECORD_BYTES_MAX,
@@ -48,6 +48,8 @@ pub struct ReleaseHead {
     pub account: PublicKey,
     /// Sequence number.
     pub seq: u64,
+    /// When it was signed, seconds since 1970, by the account's word.
+    pub issued: u64,
     /// First second in which the head is void.
     pub expires: u64,
     /// `timestamp.json`, not yet verified: that is the TUF client's work.
@@ -128,7 +130,7 @@ pub fn sign(key: &SigningKey, content: &HeadContent<'_>, now: u64) -> Result<Str
 ///
 /// # Errors
 /// [`HeadError`] naming the rule.
-pub fn verify(token: &[u8], now: u64) -> Result<ReleaseHead, HeadError> {
+pub fn verify(token: &[u8], now: impl Into<KnownTime>) -> Result<ReleaseHead, HeadError> {
     let (claims, account) = jws::verify::<HeadData>(token, TYP, RECORD_BYTES_MAX)?;
     claims.check_time(now, HEAD_LIFE_MAX)?;
     let data = claims.data;
@@ -161,6 +163,7 @@ pub fn verify(token: &[u8], now: u64) -> Result<ReleaseHead, HeadError> {
         channel: claims.aud,
         account,
         seq: data.seq,
+        issued: claims.iat,
         expires: claims.exp,
         timestamp: data.timestamp.into_bytes(),
         catalog: Blob {

@@ -3,7 +3,7 @@
 use keys::{AccountName, NodeId, PublicKey, SigningKey};
 use serde::{Deserialize, Serialize};
 
-use crate::jose::jws::{self, Claims, JwsError};
+use crate::jose::jws::{self, Claims, JwsError, KnownTime};
 use crate::limits::{ACCOUNT_LIFE_MAX, ACCOUNT_RECORD_BYTES_MAX};
 
 /// `typ` of an account record.
@@ -83,7 +83,7 @@ pub fn sign(
 ///
 /// # Errors
 /// [`AccountError`] naming the rule.
-pub fn verify(token: &[u8], now: u64) -> Result<AccountRecord, AccountError> {
+pub fn verify(token: &[u8], now: impl Into<KnownTime>) -> Result<AccountRecord, AccountError> {
     let (claims, public_key) = jws::verify::<AccountData>(token, TYP, ACCOUNT_RECORD_BYTES_MAX)?;
     claims.check_time(now, ACCOUNT_LIFE_MAX)?;
     let name: AccountName = claims.data.name.parse().map_err(|_| AccountError::Name)?;

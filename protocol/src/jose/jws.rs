@@ -177,17 +177,40 @@ pub enum TimeError {
     },
 }
 
+/// What is known of the time, in seconds since 1970: a moment, or that it is not before one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownTime {
+    /// It is not earlier.
+    pub earliest: u64,
+    /// It is not later.
+    pub latest: u64,
+}
+
+impl From<u64> for KnownTime {
+    fn from(now: u64) -> Self {
+        Self {
+            earliest: now,
+            latest: now,
+        }
+    }
+}
+
 impl<D> Claims<D> {
-    /// Checks `iat` and `exp` at `now` (seconds since 1970) for a kind that lives at most `limit`.
+    /// Checks `iat` and `exp` at `now` for a kind that lives at most `limit`.
     ///
     /// # Errors
     /// [`TimeError`] naming the rule.
-    pub fn check_time(&self, now: u64, limit: std::time::Duration) -> Result<(), TimeError> {
+    pub fn check_time(
+        &self,
+        now: impl Into<KnownTime>,
+        limit: std::time::Duration,
+    ) -> Result<(), TimeError> {
+        let now = now.into();
         let skew = crate::limits::CLOCK_SKEW.as_secs();
-        if self.iat > now.saturating_add(skew) {
+        if self.iat > now.latest.saturating_add(skew) {
             return Err(TimeError::Future(self.iat));
         }
-        if now >= self.exp {
+        if now.earliest >= self.exp {
             return Err(TimeError::Expired(self.exp));
         }
         let (life, limit) = (self.exp.saturating_sub(self.iat), limit.as_secs());

@@ -11,12 +11,13 @@ use keys::{Algorithm, PublicKey};
 use manifests::digest::Sha256;
 use manifests::instant::UtcTime;
 use manifests::name::Name;
+use protocol::limits::HEAD_ROOT_BYTES_MAX;
 use serde::Serialize;
 
 use crate::command::keys::{new_key, protection};
 use crate::command::role::check_role_name;
 use crate::metadata;
-use crate::repository::Layout;
+use crate::repository::{Files, Layout};
 use crate::settings::{KeyUris, Lives, ProductSettings, Settings, path_in};
 
 /// How old the newest timestamp may be before a device reports that it is cut off.
@@ -117,6 +118,7 @@ fn create(
     let settings = create_keys(args, product, folder)?;
     let now = UtcTime::from_system(SystemTime::now());
     let files = metadata::first_files(folder, &settings, args.root_threshold, now)?;
+    check_root_length(&files)?;
     layout.commit(&files)?;
     let repository = layout.verify(now)?;
     let pin = match product {
@@ -154,6 +156,19 @@ fn create(
     Ok(Exit::Done)
 }
 
+/// Root version 1 never changes, so it must fit the heads of all releases.
+fn check_root_length(files: &Files) -> Result<(), CliError> {
+    let length = files.get("1.root.json").map_or(0, Vec::len);
+    if length <= HEAD_ROOT_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "root version 1 has {length} bytes, and release heads, which carry it, allow {HEAD_ROOT_BYTES_MAX}"
+    );
+    Err(CliError::new(Exit::Usage, message)
+        .hint("start with three root keys and give it more later: root add-key"))
+}
+
 /// Writes the pin that devices of a product get.
 ///
 /// # Errors
@@ -176,6 +191,11 @@ fn check(args: &RootArgs, folder: &Path) -> Result<u64, CliError> {
     if path_in(folder).exists() {
         let message = format!("{} is a repository already", folder.display());
         return Err(CliError::new(Exit::Usage, message).hint("choose another --repository"));
+    }
+    if folder.join("keys").exists() {
+        let message = format!("{} holds keys and no settings", folder.display());
+        return Err(CliError::new(Exit::Usage, message)
+            .hint("an init was cut off there: remove the folder, or choose another --repository"));
     }
     let root_keys = match args.root_key.len() {
         0 => args.root_keys,

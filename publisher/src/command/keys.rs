@@ -180,43 +180,42 @@ fn revoke(id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
 }
 
 fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let (layout, mut settings) = (Layout::new(folder), Settings::load(folder)?);
-    let in_force = InForce::load(&layout)?;
-    let roles = roles(&in_force.repository);
-    let authority = roles.iter().find(|(role, _)| *role == args.role);
-    let (_, authority) = authority.ok_or_else(|| {
-        CliError::new(Exit::Usage, format_args!("there is no role {}", args.role))
-            .hint("streembit-publisher keys list")
-    })?;
-    let old = match (
-        &args.old,
-        authority.keys().keys().collect::<Vec<_>>().as_slice(),
-    ) {
-        (Some(id), _) => id.clone(),
-        (None, [only]) => (*only).clone(),
-        (None, keys) => {
-            let message = format!("role {} has {} keys", args.role, keys.len());
-            return Err(CliError::new(Exit::Usage, message).hint("name the one that goes: --old"));
-        }
-    };
-    let uri = match &args.new {
-        Some(uri) => uri.clone(),
-        None => {
-            let name = free_name(folder, &args.role)?;
-            new_key(folder, &name, args.algorithm, protection(args.no_passcode))?
-        }
-    };
-    let key = Signer::public_of(&settings::resolve(folder, &uri)?)?;
-    // First, so that a change which is staged can be signed whatever happens now. The old key stays
-    // listed: it signs until the change is published.
-    if let Some(uris) = settings.keys_of_mut(&args.role)
-        && !uris.contains(&uri)
-    {
-        uris.push(uri);
-        settings.save(folder)?;
-    }
-    let place = Place::of(&args.role);
     super::root::stage(folder, output, |change| {
+        let roles = roles(&change.in_force.repository);
+        let authority = roles.iter().find(|(role, _)| *role == args.role);
+        let (_, authority) = authority.ok_or_else(|| {
+            CliError::new(Exit::Usage, format_args!("there is no role {}", args.role))
+                .hint("streembit-publisher keys list")
+        })?;
+        let keys: Vec<&String> = authority.keys().keys().collect();
+        let old = match (&args.old, keys.as_slice()) {
+            (Some(id), _) => id.clone(),
+            (None, [only]) => (*only).clone(),
+            (None, keys) => {
+                let message = format!("role {} has {} keys", args.role, keys.len());
+                return Err(
+                    CliError::new(Exit::Usage, message).hint("name the one that goes: --old")
+                );
+            }
+        };
+        let uri = match &args.new {
+            Some(uri) => uri.clone(),
+            None => {
+                let name = free_name(folder, &args.role)?;
+                new_key(folder, &name, args.algorithm, protection(args.no_passcode))?
+            }
+        };
+        let key = Signer::public_of(&settings::resolve(folder, &uri)?)?;
+        // First, so that a change which is staged can be signed whatever happens now. The old key
+        // stays listed: it signs until the change is published.
+        let mut settings = change.settings.clone();
+        if let Some(uris) = settings.keys_of_mut(&args.role)
+            && !uris.contains(&uri)
+        {
+            uris.push(uri);
+            settings.save(folder)?;
+        }
+        let place = Place::of(&args.role);
         change.edit(place.document(), |signed| {
             edit::add_key(signed, &place, &key)?;
             edit::remove_key(signed, &place, &old)

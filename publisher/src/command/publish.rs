@@ -14,7 +14,6 @@ use crate::edit;
 use crate::preview::Preview;
 use crate::publish::{OnlineKeys, publish};
 use crate::repository::product_of;
-use crate::staged::Staged;
 
 /// Options of yank
 #[derive(Clone, Debug, clap::Args)]
@@ -47,8 +46,7 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
 /// # Errors
 /// [`CliError`]; the repository is as before then.
 pub fn refresh(folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let mut change = Change::open(folder)?;
-    change.staged = Staged::default();
+    let change = Change::open_unstaged(folder)?;
     let keys = OnlineKeys::open(&change.layout, &change.settings)?;
     report(&publish(&change, &keys)?, "refreshed", output)
 }

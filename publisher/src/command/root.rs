@@ -7,6 +7,7 @@ use cli::signer::Signer;
 use cli::{CliError, Exit, Output, durable, human};
 use keys::PublicKey;
 use manifests::author::key_id;
+use manifests::digest::Sha256;
 use manifests::envelope::Metadata as _;
 use manifests::root::Role;
 use serde_json::json;
@@ -174,7 +175,8 @@ pub fn stage(
 }
 
 fn show(folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let in_force = InForce::load(&Layout::new(folder))?;
+    let layout = Layout::new(folder);
+    let in_force = InForce::load(&layout)?;
     let root = &in_force.repository.root;
     let mut text = format!(
         "version     {}\nexpires     {}",
@@ -202,7 +204,9 @@ fn show(folder: &Path, output: Output) -> Result<Exit, CliError> {
     if let Some(account) = root.account() {
         text.push_str(&format!("\naccount     {}", edit::short(&key_id(account))));
     }
-    let value = json!({ "version": root.header().version,
+    let publisher_id = Sha256::of(&layout.first_root()?).to_string();
+    text.push_str(&format!("\npublisher   {publisher_id}"));
+    let value = json!({ "publisher_id": publisher_id, "version": root.header().version,
         "expires": root.header().expires.to_string(), "roles": roles });
     output.result(&value, text)?;
     Ok(Exit::Done)

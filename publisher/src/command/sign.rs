@@ -1,14 +1,18 @@
 //! `streembit-publisher sign`: signatures for the staged change, in the repository or in a file on a
 //! machine without a network.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
+use manifests::envelope::Metadata as _;
+use manifests::header::Header;
 use serde_json::json;
 
 use crate::change::Change;
+use crate::known::{self, Known};
 use crate::preview::Preview;
 use crate::stage_file::StageFile;
 use crate::staged::{InForce, Lack, Staged};
@@ -21,6 +25,12 @@ pub struct Args {
     /// Sign with this key (repeatable) [default: the keys of publisher.toml that are here]
     #[arg(long, short = 'k', value_name = "URI")]
     pub key: Vec<String>,
+    /// Whose change FILE is: the publisher's id, as `root show` and a device's pin give it; needed once
+    #[arg(long, value_name = "ID", requires = "file")]
+    pub publisher: Option<String>,
+    /// Where publishers are remembered [default: streembit/publishers in the user's state folder]
+    #[arg(long, value_name = "DIR", env = "STREEMBIT_KNOWN_PUBLISHERS")]
+    pub known: Option<PathBuf>,
     /// Don't ask, once the change was shown
     #[arg(long, short = 'y')]
     pub yes: bool,
@@ -62,7 +72,8 @@ fn sign_by(
     in_force: &InForce,
     staged: &mut Staged,
     output: Output,
-) -> Result<(), CliError> {
+) -> Result<BTreeSet<String>, CliError> {
+    let mut signed = BTreeSet::new();
     let demands = staged.demands(in_force)?;
     for uri in uris {
         let signer = Signer::open(uri)?;
@@ -76,8 +87,45 @@ fn sign_by(
             roles.join(" "),
             signer.uri()
         ));
+        signed.extend(roles);
     }
-    Ok(())
+    Ok(signed)
+}
+
+/// A publisher that was never signed for has to be named: the file could be anybody's.
+fn check_publisher(args: &Args, file: &StageFile, known: &Known) -> Result<(), CliError> {
+    match &args.publisher {
+        Some(id) if *id == file.publisher_id.to_string() => Ok(()),
+        Some(_) => {
+            let message = format!("the file is of publisher {}", file.publisher_id);
+            Err(CliError::new(Exit::No, message).hint("don't sign it"))
+        }
+        None if known.documents.is_empty() => {
+            let message = "nothing was signed for this publisher here before";
+            Err(CliError::new(Exit::Usage, message).hint(
+                "name it, from `root show` at the publisher's or a device's pin: --publisher ID",
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is in force by the file, and until when.
+fn lives(in_force: &InForce) -> String {
+    let repository = &in_force.repository;
+    let top = [
+        ("root", repository.root.header()),
+        ("targets", repository.targets.header()),
+    ];
+    let products = repository.products.iter();
+    let products = products.map(|(name, role)| (name.as_str(), role.header()));
+    let line = |(role, header): (&str, &Header)| {
+        format!(
+            "in force    {role} {} until {}\n",
+            header.version, header.expires
+        )
+    };
+    top.into_iter().chain(products).map(line).collect()
 }
 
 fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError> {
@@ -85,13 +133,31 @@ fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError>
     if args.key.is_empty() {
         return Err(CliError::new(Exit::Usage, "no key is named").hint("sign FILE --key URI"));
     }
+    let folder = args.known.clone().unwrap_or_else(known::default_folder);
+    let known = Known::load(&folder, &file.publisher_id)?;
+    check_publisher(args, &file, &known)?;
     let in_force = file.in_force()?;
-    output.note(format_args!("publisher   {}", file.publisher_id));
-    let staged = &file.staged.documents;
-    show(&Preview::of(&in_force.documents, staged), output)?;
+    known
+        .check(&in_force, &file.staged)
+        .map_err(|error| error.within(path.display()))?;
+    // What has changed since this signer looked last, whoever changed it; all of it at first.
+    let preview = Preview::of(&known.documents, &file.staged.documents);
+    let text = format!(
+        "publisher   {}\n{}{}",
+        file.publisher_id,
+        lives(&in_force),
+        Preview::text(&preview)
+    );
+    let value = json!({ "publisher_id": file.publisher_id.to_string(), "staged": preview });
+    output.result(&value, text)?;
     confirm(args)?;
-    sign_by(&args.key, &in_force, &mut file.staged, output)?;
+    let signed = sign_by(&args.key, &in_force, &mut file.staged, output)?;
     file.save(path)?;
+    let documents = file.staged.documents.clone().into_iter();
+    known.remember(
+        &in_force,
+        documents.filter(|(role, _)| signed.contains(role)),
+    )?;
     let lacks = file.staged.lacks(&in_force)?;
     output.result(
         &json!({ "file": path.display().to_string(), "lacks": lacks }),

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::change::Change;
 use crate::preview::Preview;
 use crate::stage_file::StageFile;
-use crate::staged::Lack;
+use crate::staged::{Lack, Staged};
 
 /// Options of stage
 #[derive(Clone, Debug, clap::Args)]
@@ -35,8 +35,8 @@ pub struct ApproveArgs {
 /// [`CliError`] if nothing is staged.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     if args.discard {
-        let change = Change::open(folder)?;
-        change.staged.discard(&change.layout)?;
+        let change = Change::open_unstaged(folder)?;
+        Staged::discard(&change.layout)?;
         output.result(&json!({ "staged": [] }), "discarded")?;
         return Ok(Exit::Done);
     }
@@ -60,17 +60,26 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
 /// [`CliError`] naming the file; nothing is taken from any of them then.
 pub fn approve(args: &ApproveArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let mut change = Change::open_staged(folder)?;
+    let demands = change.staged.demands(&change.in_force)?;
     for path in &args.files {
         let file = StageFile::load(path)?;
+        let mut new = 0;
         for (role, draft) in &file.staged.documents {
             let ours = change.staged.documents.get_mut(role).ok_or_else(|| {
                 let message = format!("{}: {role} is not staged here", path.display());
                 CliError::new(Exit::No, message).hint("it is another change, or an old one")
             })?;
-            ours.merge(draft)
+            let authorities = demands.iter().filter(|demand| demand.role == *role);
+            let authorities: Vec<_> = authorities.map(|demand| &demand.authority).collect();
+            new += ours
+                .merge(draft, &authorities)
                 .context(Exit::No, format_args!("{}: {role}", path.display()))
                 .map_err(|error| error.hint("it is another change, or an old one"))?;
         }
+        output.note(format_args!(
+            "approved    {}: {new} new signatures",
+            path.display()
+        ));
     }
     change.save()?;
     let lacks = change.lacks()?;

@@ -1,6 +1,5 @@
 //! The commit: files become part of the repository together or not at all.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 
@@ -15,7 +14,7 @@ impl Layout {
     /// `committing/`, whatever happens then; readers look there first.
     ///
     /// # Errors
-    /// [`CliError`]; the repository is the old or the new one.
+    /// [`CliError`]; the repository is the old one then.
     pub fn commit(&self, files: &Files) -> Result<(), CliError> {
         let (gathering, committing) = (
             self.folder.join("committing.tmp"),
@@ -39,7 +38,10 @@ impl Layout {
             .map_err(|error| PathError::new(&committing, error))
             .context(Exit::No, "metadata")
             .map_err(disk)?;
-        self.finish_commit()
+        if let Err(error) = self.finish_commit() {
+            tracing::warn!(%error, "in force, and to be finished by the next command");
+        }
+        Ok(())
     }
 
     /// Finishes a commit that was cut off.
@@ -63,7 +65,6 @@ impl Layout {
                 let bytes = fs::read(committing.join(&name))?;
                 let place = self.folder.join("metadata").join(&name);
                 durable::replace(&place, &bytes, Access::World).map_err(io::Error::other)?;
-                self.unstage(&name, &bytes)?;
             }
             fs::remove_dir_all(&committing)?;
             durable::sync_folder_of(&committing)
@@ -72,19 +73,5 @@ impl Layout {
             .map_err(|error: io::Error| PathError::new(&committing, error))
             .context(Exit::No, "metadata")
             .map_err(|error| error.hint(durable::DISK_FIX))
-    }
-
-    /// What was committed is staged no more.
-    fn unstage(&self, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
-        let role = name.to_str().and_then(|name| name.split_once('.'));
-        let Some((_, file)) = role else {
-            return Ok(());
-        };
-        let staged = self.staged().join(file);
-        match fs::read(&staged) {
-            Ok(found) if found == bytes => fs::remove_file(&staged),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
     }
 }

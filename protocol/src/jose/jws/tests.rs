@@ -392,6 +392,14 @@ fn times_hold_to_the_second() {
     assert_eq!(at(1_999), Ok(()));
     assert_eq!(at(2_000), Err(TimeError::Expired(2_000)));
     assert_eq!(at(u64::MAX), Err(TimeError::Expired(2_000)));
+    // Where only the earliest moment is known, nothing is from the future, and what is over is over.
+    let known = |earliest| {
+        let latest = u64::MAX;
+        claims().check_time(KnownTime { earliest, latest }, life)
+    };
+    assert_eq!(known(0), Ok(()));
+    assert_eq!(known(1_999), Ok(()));
+    assert_eq!(known(2_000), Err(TimeError::Expired(2_000)));
     let short = claims().check_time(1_500, Duration::from_secs(999));
     let (life, limit) = (1_000, 999);
     assert_eq!(short, Err(TimeError::Life { life, limit }));
