@@ -8,7 +8,7 @@ use cli::Exit;
 use node::clock::unix_now;
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
-use support::programs::{Running, json, text};
+use support::programs::{seed, text};
 use support::trace::{can, through};
 
 const DAY: u64 = 86_400;
@@ -100,27 +100,7 @@ fn device_without_a_clock_learns_the_time_from_peers_c90() {
         return;
     }
     let published = Published::new(Kind::Raw);
-    let repository = published.repository();
-    let data = repository.join("seed");
-    let folder = tempfile::tempdir().unwrap();
-    let seed = ["-C", repository.to_str().unwrap(), "seed", "--no-mdns"];
-    let listen = ["--listen", "/ip4/127.0.0.1/tcp/0"];
-    let mut seeder = Running::start(
-        "streembit-publisher",
-        &[&seed[..], &listen].concat(),
-        folder.path(),
-    );
-    let address = seeder.wait_for("a node that listens and holds the head", || {
-        let socket = data.join("control.sock");
-        if !socket.exists() {
-            return None;
-        }
-        let ask = ["status", "--data-directory", data.to_str().unwrap()];
-        let status = json("streembit", &ask, folder.path());
-        let held = status.get("records")?.as_u64()? >= 1;
-        let address = status.pointer("/listening/0")?.as_str()?;
-        held.then(|| address.to_owned())
-    });
+    let (_seeder, address) = seed(&published.repository());
     let mut device = Device::new(&published, "http://127.0.0.1:9");
     device.bootstrap = Some(address);
     let before = unix_now() - DAY;

@@ -41,6 +41,7 @@ fn head(publisher: &SigningKey, seq: u64) -> (DhtKey, Vec<u8>) {
         root: &root,
         timestamp: "{}",
         catalog,
+        account_changes: &[],
     };
     let token = release_head::sign(publisher, &content, now()).unwrap();
     let publisher_id = Sha256::digest(root.as_bytes()).into();

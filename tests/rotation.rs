@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use cli::program::Program as _;
 use cli::{CliError, Exit};
+use protocol::dht::release_head::{self, ReleaseHead};
 use support::ceremony::Signer;
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
@@ -74,6 +75,19 @@ impl Place {
         let uri = format!("file:{}", self.key(name).display());
         let key = cli::keyfile::public(&uri).unwrap();
         manifests::author::key_id(&key)
+    }
+
+    /// Where the newest release head is.
+    fn head_path(&self) -> PathBuf {
+        let timestamp: serde_json::Value =
+            serde_json::from_str(&self.metadata("timestamp.json")).unwrap();
+        let name = format!("{}.stable.jws", timestamp["signed"]["version"]);
+        self.repository().join("heads").join(name)
+    }
+
+    fn head(&self) -> ReleaseHead {
+        let token = fs::read(self.head_path()).unwrap();
+        release_head::verify(&token, node::clock::unix_now()).unwrap()
     }
 
     fn metadata(&self, name: &str) -> String {
@@ -227,6 +241,53 @@ fn release_waits_for_an_approver_on_another_machine_k70_k77() {
     let error = place.publisher(&["approve", file]).unwrap_err();
     assert!(error.to_string().contains("what is staged here"), "{error}");
     place.done(&["stage", "--discard"]);
+}
+
+/// The account that signs release heads gets another key: devices follow from the one in their pin, by
+/// mirror and by peers, and what the old one signs after that is refused.
+#[test]
+fn publisher_account_is_rotated_k72() {
+    let place = Place::new();
+    let old = cli::keyfile::open(&format!("file:{}", place.key("account.key").display())).unwrap();
+    place.done(&["keys", "rotate", "account", "--no-passcode"]);
+    // Until the root is published the old account goes on.
+    place.done(&["refresh"]);
+    assert_eq!(place.head().account, old.public());
+    place.publish();
+    place.done(&["keys", "rotate", "account", "--no-passcode"]);
+    place.publish();
+    let head = place.head();
+    assert_ne!(head.account, old.public());
+    fs::remove_file(place.key("account.key")).unwrap();
+    fs::remove_file(place.key("account-2.key")).unwrap();
+    place.done(&["refresh"]);
+    let (seeder, address) = support::programs::seed(&place.repository());
+    let mut device = Device::new(&place.published, "http://127.0.0.1:9");
+    device.bootstrap = Some(address);
+    assert_eq!(device.run(&["check"]).unwrap(), Exit::Done);
+    drop(seeder);
+    // A thief has the first account's key, and offers what is newest.
+    let head = place.head();
+    let root = place.metadata("1.root.json");
+    let content = release_head::HeadContent {
+        channel: &head.channel,
+        seq: head.seq,
+        expires: head.expires,
+        root: &root,
+        timestamp: std::str::from_utf8(&head.timestamp).unwrap(),
+        catalog: head.catalog,
+        account_changes: &[],
+    };
+    let forged = release_head::sign(&old, &content, head.issued).unwrap();
+    fs::write(place.head_path(), forged).unwrap();
+    let (_seeder, address) = support::programs::seed(&place.repository());
+    let mut device = Device::new(&place.published, "http://127.0.0.1:9");
+    device.bootstrap = Some(address);
+    let error = device.run(&["check"]).unwrap_err();
+    assert!(
+        error.to_string().contains("names another account"),
+        "{error}"
+    );
 }
 
 /// A device that lay in a drawer while 60 roots came and went, all expired but the last.

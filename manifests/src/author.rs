@@ -125,21 +125,30 @@ impl Draft {
         valid
     }
 
-    /// Encodes as an envelope.
+    /// Encodes as an envelope that people can read.
     pub fn encode(&self) -> Vec<u8> {
+        encode_pretty(&self.to_json())
+    }
+
+    /// Encodes as an envelope in one line, for documents that travel in records of the DHT.
+    pub fn encode_compact(&self) -> Vec<u8> {
+        json::encode(&self.to_json())
+    }
+
+    fn to_json(&self) -> Json {
         let entry = |(id, signature): &(String, String)| {
             Json::object([
                 ("keyid", Json::from(id.as_str())),
                 ("sig", Json::from(signature.as_str())),
             ])
         };
-        encode_pretty(&Json::object([
+        Json::object([
             (
                 "signatures",
                 Json::Array(self.signatures.iter().map(entry).collect()),
             ),
             ("signed", self.signed.clone()),
-        ]))
+        ])
     }
 }
 

@@ -10,6 +10,7 @@
 mod delegated;
 mod rules;
 mod run;
+mod stored;
 mod workflow;
 
 pub use delegated::Found;

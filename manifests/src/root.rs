@@ -12,7 +12,8 @@ use crate::json::{Json, JsonError, wrong};
 
 /// Member of version 1 that names the publisher's account key (33-byte SEC1, hex). It lies in the
 /// signed part; TUF clients keep unknown members.
-const ACCOUNT: &str = "x-streembit-account";
+/// The member of ours that names the account which signs release heads, 66 hex digits.
+pub const ACCOUNT: &str = "x-streembit-account";
 
 /// The top-level roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,6 +13,10 @@ pub const JWS_HEADER_BYTES_MAX: usize = 128;
 pub const HEAD_ROOT_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of the timestamp that a release head carries: 3 signatures.
 pub const HEAD_TIMESTAMP_BYTES_MAX: usize = 2 * 1024;
+/// Changes of account that a release head carries; beside a root of three keys two fit the record.
+pub const ACCOUNT_CHANGES_MAX: usize = 4;
+/// Bytes of one such change: two keys, a publisher id and a signature.
+pub const ACCOUNT_CHANGE_BYTES_MAX: usize = 1024;
 /// Bytes of a catalog, the blob that a release head points at (DESIGN section 10).
 pub const CATALOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// How far a signer's clock may run ahead of ours.

@@ -9,6 +9,7 @@ use manifests::delegations::{Delegation, Delegations, Scope};
 use manifests::envelope::Metadata as _;
 use manifests::instant::UtcTime;
 use manifests::json::Json;
+use manifests::root::ACCOUNT;
 use manifests::targets::Targets;
 
 /// Where the keys of a role are named.
@@ -88,6 +89,15 @@ pub fn next_version(signed: &mut Json, expires: UtcTime) -> Result<(), CliError>
 /// [`CliError`] if the document is malformed.
 pub fn set_expires(signed: &mut Json, expires: UtcTime) -> Result<(), CliError> {
     *member(signed, "expires")? = Json::from(expires.to_string().as_str());
+    Ok(())
+}
+
+/// Names the account that signs release heads.
+///
+/// # Errors
+/// [`CliError`] if the document is malformed.
+pub fn set_account(root: &mut Json, account: &PublicKey) -> Result<(), CliError> {
+    *member(root, ACCOUNT)? = Json::from(account.to_hex().as_str());
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use manifests::name::Name;
 use protocol::dht::release_head::{self, HeadContent};
 use protocol::exchange::tree::Blob;
 
+use crate::account_changes;
 use crate::repository::{Files, Layout, names_in_force};
 
 /// Collects what a device needs beside the head into one blob's bytes.
@@ -42,21 +43,24 @@ pub fn catalog(
 /// # Errors
 /// [`CliError`] with [`Exit::Key`] if the account is not the one that the root names.
 pub fn sign(
+    layout: &Layout,
     key: &keys::SigningKey,
-    (root, timestamp): (&[u8], &[u8]),
-    repository: &Repository,
+    (repository, timestamp): (&Repository, &[u8]),
     (channel, catalog): (&Name, Blob),
     now: UtcTime,
 ) -> Result<String, CliError> {
+    let root = layout.first_root()?;
+    let changes = account_changes::chain(layout, &key.public())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let header = repository.timestamp.header();
     let content = HeadContent {
         channel: channel.as_str(),
         seq: header.version,
         expires: header.expires.as_unix(),
-        root: &text(root),
+        root: &text(&root),
         timestamp: &text(timestamp),
         catalog,
+        account_changes: &changes,
     };
     release_head::sign(key, &content, now.as_unix())
         .context(Exit::Key, format_args!("release head of channel {channel}"))

@@ -10,7 +10,7 @@
 //! * [`change`], [`staged`], [`stage_file`], [`edit`], [`preview`]: the change that is being signed
 //! * [`known`]: what a signer has seen of a publisher
 //! * [`publish`]: staged roles, snapshot, timestamp and head in one commit
-//! * [`head`]: the signed release head
+//! * [`head`], [`account_changes`]: the signed release head, and by whom
 //! * [`detached`]: signatures beside an image, for minisign, signify, ssh-keygen and openssl
 //! * [`args`], [`command`]: the binary `streembit-publisher`
 #![allow(
@@ -19,6 +19,7 @@
     reason = "I/O shell, see ARCHITECTURE.md"
 )]
 
+pub mod account_changes;
 pub mod args;
 pub mod change;
 pub mod command;

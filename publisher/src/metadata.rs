@@ -62,11 +62,11 @@ pub fn first_files(
     let snapshot = Snapshot::new(header("snapshot"), meta.collect()).to_signed();
     let snapshot = signed(folder, &keys.snapshot, snapshot)?;
     let timestamp = Timestamp::new(header("timestamp"), FileMeta::of(1, &snapshot));
-    let timestamp = signed(folder, &keys.timestamp, timestamp.to_signed())?;
-    files.insert(TIMESTAMP.to_owned(), timestamp);
+    let timestamp = draft(folder, &keys.timestamp, timestamp.to_signed())?;
+    files.insert(TIMESTAMP.to_owned(), timestamp.encode_compact());
     files.insert("1.snapshot.json".to_owned(), snapshot);
-    let root = signed(folder, &keys.root, root.to_signed())?;
-    files.insert("1.root.json".to_owned(), root);
+    let root = draft(folder, &keys.root, root.to_signed())?;
+    files.insert("1.root.json".to_owned(), root.encode_compact());
     Ok(files)
 }
 
@@ -77,7 +77,8 @@ fn root(
     header: Header,
 ) -> Result<Root, CliError> {
     let uris = &settings.keys;
-    let account = cli::keyfile::public(&settings::resolve(folder, &uris.account)?)?;
+    let account = uris.account.first().map_or("", String::as_str);
+    let account = cli::keyfile::public(&settings::resolve(folder, account)?)?;
     let mut roles = BTreeMap::new();
     for (role, uris, threshold) in [
         (Role::Root, &uris.root, threshold),
@@ -91,14 +92,18 @@ fn root(
     Root::new(header, roles, Some(account)).context(Exit::No, "1.root.json")
 }
 
-/// Signs with all keys of a role.
 fn signed(folder: &Path, uris: &[String], signed: Json) -> Result<Vec<u8>, CliError> {
+    Ok(draft(folder, uris, signed)?.encode())
+}
+
+/// Signs with all keys of a role.
+fn draft(folder: &Path, uris: &[String], signed: Json) -> Result<Draft, CliError> {
     let mut draft = Draft::new(signed);
     let message = draft.message();
     for signer in settings::signers(folder, uris, |_| true)? {
         draft.add(signer.public(), &signer.sign(&message)?);
     }
-    Ok(draft.encode())
+    Ok(draft)
 }
 
 fn authority(

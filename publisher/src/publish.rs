@@ -35,12 +35,17 @@ impl OnlineKeys {
     ///
     /// # Errors
     /// [`CliError`] with [`Exit::Key`].
-    pub fn open(layout: &Layout, settings: &Settings) -> Result<Self, CliError> {
-        let (folder, keys) = (layout.folder.as_path(), &settings.keys);
+    pub fn open(change: &Change) -> Result<Self, CliError> {
+        let (folder, keys) = (change.layout.folder.as_path(), &change.settings.keys);
+        let root = change.staged.root(&change.in_force)?;
+        let account = root.account().ok_or_else(|| {
+            CliError::new(Exit::Key, "the root names no account")
+                .hint("streembit-publisher root show")
+        })?;
         Ok(Self {
             snapshot: settings::signers(folder, &keys.snapshot, |_| true)?,
             timestamp: settings::signers(folder, &keys.timestamp, |_| true)?,
-            account: cli::keyfile::open(&settings::resolve(folder, &keys.account)?)?,
+            account: cli::keyfile::open(&change.settings.account_uri(folder, account)?)?,
         })
     }
 }
@@ -82,11 +87,11 @@ pub fn publish(change: &Change, keys: &OnlineKeys) -> Result<Repository, CliErro
         sign_online(signers, (old.role(role), root.role(role)), signed)
     };
     let snapshot = Snapshot::new(header, meta).to_signed();
-    let snapshot = online(Role::Snapshot, &keys.snapshot, snapshot)?;
+    let snapshot = online(Role::Snapshot, &keys.snapshot, snapshot)?.encode();
     let timestamp = Timestamp::new(header, FileMeta::of(header.version, &snapshot));
     let timestamp = online(Role::Timestamp, &keys.timestamp, timestamp.to_signed())?;
     files.insert(format!("{}.snapshot.json", header.version), snapshot);
-    files.insert(TIMESTAMP.to_owned(), timestamp);
+    files.insert(TIMESTAMP.to_owned(), timestamp.encode_compact());
     let next = verify_with(layout.first_root()?, *now, |request| {
         match files.get(&request.name) {
             Some(bytes) => Ok(Some(bytes.clone())),
@@ -107,7 +112,7 @@ fn sign_online(
     signers: &[Signer],
     (old, new): (&Authority, &Authority),
     signed: Json,
-) -> Result<Vec<u8>, CliError> {
+) -> Result<Draft, CliError> {
     let mut draft = Draft::new(signed);
     let message = draft.message();
     for signer in signers {
@@ -116,7 +121,7 @@ fn sign_online(
             draft.add(signer.public(), &signer.sign(&message)?);
         }
     }
-    Ok(draft.encode())
+    Ok(draft)
 }
 
 fn unsigned(lacks: &[Lack]) -> CliError {
@@ -139,9 +144,9 @@ fn write_head(
         .context(Exit::No, "catalog")?;
     let timestamp = files.get(TIMESTAMP).map(Vec::as_slice).unwrap_or_default();
     let token = head::sign(
+        layout,
         account,
-        (&layout.first_root()?, timestamp),
-        next,
+        (next, timestamp),
         (&channel, catalog.blob),
         now,
     )?;

@@ -9,6 +9,7 @@
 //! blobs/<blake3>                      images, deltas, catalogs by content
 //! trees/<blake3>.tree                 their chunk levels
 //! heads/<version>.<channel>.jws       signed release heads
+//! account-changes                     how the account that signs heads has changed
 //! staged.json                         the change that is being signed
 //! committing/                         what a commit that was cut off still has to write
 //! ```
@@ -151,6 +152,11 @@ impl Layout {
             Some(bytes) => Ok(bytes),
             None => durable::read(&self.metadata(name), limit).context(Exit::No, "metadata"),
         }
+    }
+
+    /// Where the changes of account are.
+    pub fn account_changes(&self) -> PathBuf {
+        self.folder.join("account-changes")
     }
 
     /// Where a staged change is.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cli::durable::Access;
 use cli::exit::Context as _;
 use cli::signer::Signer;
-use cli::{CliError, Exit, durable, human};
+use cli::{CliError, Exit, durable, human, keyfile};
 use keys::{KeyUri, PublicKey, RoleKey};
 use manifests::envelope::Authority;
 use manifests::name::Name;
@@ -57,8 +57,8 @@ pub struct KeyUris {
     pub snapshot: Vec<String>,
     /// Keys of the timestamp.
     pub timestamp: Vec<String>,
-    /// The account that signs release heads and is the seeding node.
-    pub account: String,
+    /// The account that signs release heads and is the seeding node; more than one while it changes.
+    pub account: Vec<String>,
 }
 
 /// Lives by role, as people write durations.
@@ -179,9 +179,29 @@ impl Settings {
         })
     }
 
+    /// The URI of an account's key, its path resolved.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Key`] if it is not here.
+    pub fn account_uri(&self, folder: &Path, account: &PublicKey) -> Result<String, CliError> {
+        for uri in &self.keys.account {
+            let uri = resolve(folder, uri)?;
+            if keyfile::public(&uri).is_ok_and(|public| public == *account) {
+                return Ok(uri);
+            }
+        }
+        let message = format!("the key of the account {} is not here", account.to_hex());
+        Err(CliError::new(Exit::Key, message).hint("publisher.toml: keys.account"))
+    }
+
     /// Forgets roles that there are no more, and keys that are here and that their role has no more.
     /// Returns what it forgot.
-    pub fn retire(&mut self, folder: &Path, roles: &[(String, Authority)]) -> Vec<String> {
+    pub fn retire(
+        &mut self,
+        folder: &Path,
+        roles: &[(String, Authority)],
+        account: Option<&PublicKey>,
+    ) -> Vec<String> {
         let authority = |name: &str| roles.iter().find(|(role, _)| role == name);
         let mut retired = Vec::new();
         self.products.retain(|name, _| {
@@ -190,6 +210,14 @@ impl Settings {
                 retired.push(format!("product {name}"));
             }
             there
+        });
+        self.keys.account.retain(|uri| {
+            let public = resolve(folder, uri).and_then(|uri| keyfile::public(&uri));
+            let gone = public.is_ok_and(|public| Some(&public) != account);
+            if gone {
+                retired.push(uri.clone());
+            }
+            !gone
         });
         for (role, authority) in roles {
             let Some(uris) = self.keys_of_mut(role) else {

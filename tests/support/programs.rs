@@ -133,6 +133,30 @@ impl Drop for Running {
     }
 }
 
+/// Starts to seed a repository; returns the program and the address of its node, which holds the head.
+pub fn seed(repository: &Path) -> (Running, String) {
+    let data = repository.join("seed");
+    let (path, data_path) = (repository.to_str().unwrap(), data.to_str().unwrap());
+    let args = [
+        "-C",
+        path,
+        "seed",
+        "--no-mdns",
+        "--listen",
+        "/ip4/127.0.0.1/tcp/0",
+    ];
+    let mut seeder = Running::start("streembit-publisher", &args, repository);
+    let address = seeder.wait_for("a node that listens and holds the head", || {
+        let ask = ["status", "--json", "--data-directory", data_path];
+        let status = run("streembit", &ask, repository);
+        let status: serde_json::Value = serde_json::from_slice(&status.stdout).ok()?;
+        let held = status.get("records")?.as_u64()? >= 1;
+        let address = status.pointer("/listening/0")?.as_str()?;
+        held.then(|| address.to_owned())
+    });
+    (seeder, address)
+}
+
 /// Replaces each key by its value.
 pub fn substitute(line: &str, with: &BTreeMap<&str, String>) -> String {
     with.iter()

@@ -159,8 +159,15 @@ async fn from_head(
     while let Some(request) = client.request() {
         step(device, &mut client, &request, read(&request).as_deref())?;
     }
+    let repository = client.finish().map_err(|error| refuse(&error))?;
+    if repository.root.account() != Some(&head.account) {
+        let message = "refused: release head: the newest root names another account";
+        return Err(
+            CliError::new(Exit::No, message).hint("its key was retired; use another source")
+        );
+    }
     Ok(Checked {
-        repository: client.finish().map_err(|error| refuse(&error))?,
+        repository,
         source: "peers".to_owned(),
         catalog: Some(head.catalog),
         verified_at: UtcTime::from_unix(now),

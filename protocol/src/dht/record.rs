@@ -42,7 +42,7 @@ pub const RULES: [Rule; 2] = [
     Rule {
         typ: release_head::TYP,
         key: "\"release\" || publisher_id || channel",
-        signer: "the account named by root version 1, which the record carries",
+        signer: "the account named by root version 1, which the record carries, or its successor",
         bytes_max: RECORD_BYTES_MAX,
         life_max: HEAD_LIFE_MAX,
         merge: "higher sequence wins; at equal sequence the stored one stays",

@@ -3,12 +3,14 @@
 //! It says where the newest signed metadata is. It is a hint: freshness and order come from the TUF
 //! timestamp it carries, and stealing the account key that signs it can delay devices, never feed
 //! them. The record certifies itself: it carries root version 1, whose SHA-256 is the publisher id
-//! and whose signed part names the account, so any node can check that the right account signed.
+//! and whose signed part names the account, and the changes of account since then, so any node can check
+//! that the right account signed.
 
 use keys::{PublicKey, SigningKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::account_change::{self, ChangeError};
 use crate::exchange::tree::Blob;
 use crate::jose::jws::{self, Claims, JwsError, KnownTime};
 use crate::limits::{
@@ -35,6 +37,9 @@ pub struct HeadData {
     pub catalog_blake3: String,
     /// Bytes of the catalog.
     pub catalog_size: u64,
+    /// From the account that the root names to the one that signs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub account_changes: Vec<String>,
 }
 
 /// A verified release head.
@@ -73,9 +78,12 @@ pub enum HeadError {
     /// `sub`, `aud` or `jti` don't follow from the content.
     #[error("claims `sub`, `aud` or `jti` are not those of this head")]
     Claims,
-    /// The root does not name the account that signed.
+    /// Neither does the root name the account that signed, nor do the changes lead to it.
     #[error("the publisher's root does not name the account that signed")]
     Account,
+    /// A change of account is not valid.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
 }
 
 /// What a publisher puts into a head.
@@ -93,6 +101,8 @@ pub struct HeadContent<'a> {
     pub timestamp: &'a str,
     /// The catalog's content address.
     pub catalog: Blob,
+    /// Changes of account since the root.
+    pub account_changes: &'a [String],
 }
 
 /// Signs a release head at `now` (seconds since 1970) with the publisher's account key.
@@ -116,6 +126,7 @@ pub fn sign(key: &SigningKey, content: &HeadContent<'_>, now: u64) -> Result<Str
             timestamp: content.timestamp.to_owned(),
             catalog_blake3: hex::encode(content.catalog.root),
             catalog_size: content.catalog.size,
+            account_changes: content.account_changes.to_vec(),
         },
     };
     let token = jws::sign(key, TYP, claims)?;
@@ -155,7 +166,8 @@ pub fn verify(token: &[u8], now: impl Into<KnownTime>) -> Result<ReleaseHead, He
     if claims.sub != hex::encode(publisher_id) || claims.jti != data.seq.to_string() {
         return Err(HeadError::Claims);
     }
-    if root_account(&data.root).as_deref() != Some(claims.iss.as_str()) {
+    let first = root_account(&data.root).ok_or(HeadError::Account)?;
+    if account_change::follow(&first, &data.account_changes, &publisher_id)? != claims.iss {
         return Err(HeadError::Account);
     }
     Ok(ReleaseHead {

@@ -233,7 +233,7 @@ fn create_keys(
         targets: vec![create("targets", Algorithm::Ed25519)?],
         snapshot: vec![create("snapshot", Algorithm::Ed25519)?],
         timestamp: vec![create("timestamp", Algorithm::Ed25519)?],
-        account: create("account", Algorithm::P256)?,
+        account: vec![create("account", Algorithm::P256)?],
     };
     let mut products = BTreeMap::new();
     if let Some(product) = product {

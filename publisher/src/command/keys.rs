@@ -15,6 +15,7 @@ use manifests::envelope::Authority;
 use manifests::root::Role;
 use serde_json::json;
 
+use crate::account_changes;
 use crate::edit::{self, Place};
 use crate::repository::Layout;
 use crate::settings::{self, Settings};
@@ -56,7 +57,7 @@ pub struct CreateArgs {
 /// Which key is replaced by which
 #[derive(Clone, Debug, clap::Args)]
 pub struct RotateArgs {
-    /// The role
+    /// The role, or `account`: the key that signs release heads
     pub role: String,
     /// The key that goes: its id, or the first digits [default: the role's only key]
     #[arg(long, value_name = "KEYID")]
@@ -179,7 +180,39 @@ fn revoke(id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
     })
 }
 
+/// The old account signs for the new one; the root that names it is staged.
+fn rotate_account(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    super::root::stage(folder, output, |change| {
+        change.check_unstaged("root")?;
+        let in_force = change.in_force.repository.root.account();
+        let old = in_force.ok_or_else(|| {
+            CliError::new(Exit::Key, "the root names no account")
+                .hint("streembit-publisher root show")
+        })?;
+        let old = keyfile::open(&change.settings.account_uri(folder, old)?)?;
+        let uri = match &args.new {
+            Some(uri) => uri.clone(),
+            None => {
+                let name = free_name(folder, "account")?;
+                new_key(folder, &name, Algorithm::P256, protection(args.no_passcode))?
+            }
+        };
+        let new = keyfile::public(&settings::resolve(folder, &uri)?)?;
+        account_changes::add(&change.layout, &old, &new, change.now)?;
+        let mut settings = change.settings.clone();
+        if !settings.keys.account.contains(&uri) {
+            settings.keys.account.push(uri);
+            settings.save(folder)?;
+        }
+        change.settings = settings;
+        change.edit("root", |signed| edit::set_account(signed, &new))
+    })
+}
+
 fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    if args.role == "account" {
+        return rotate_account(args, folder, output);
+    }
     super::root::stage(folder, output, |change| {
         let roles = roles(&change.in_force.repository);
         let authority = roles.iter().find(|(role, _)| *role == args.role);

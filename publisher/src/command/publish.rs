@@ -32,9 +32,12 @@ pub struct YankArgs {
 pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let mut change = Change::open_staged(folder)?;
     output.note(Preview::text(&change.preview()));
-    let keys = OnlineKeys::open(&change.layout, &change.settings)?;
+    let keys = OnlineKeys::open(&change)?;
     let next = publish(&change, &keys)?;
-    for retired in change.settings.retire(folder, &roles(&next)) {
+    for retired in change
+        .settings
+        .retire(folder, &roles(&next), next.root.account())
+    {
         output.note(format_args!("retired     {retired}"));
     }
     change.settings.save(folder)?;
@@ -47,7 +50,7 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
 /// [`CliError`]; the repository is as before then.
 pub fn refresh(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let change = Change::open_unstaged(folder)?;
-    let keys = OnlineKeys::open(&change.layout, &change.settings)?;
+    let keys = OnlineKeys::open(&change)?;
     report(&publish(&change, &keys)?, "refreshed", output)
 }
 
@@ -73,7 +76,7 @@ pub fn yank(args: &YankArgs, folder: &Path, output: Output) -> Result<Exit, CliE
     output.note(Preview::text(&change.preview()));
     change.sign_with_keys_here(output)?;
     change.save()?;
-    let keys = OnlineKeys::open(&change.layout, &change.settings)?;
+    let keys = OnlineKeys::open(&change)?;
     report(&publish(&change, &keys)?, "yanked", output)
 }
 

@@ -75,7 +75,7 @@ struct ReleasedDelta {
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let (mut change, product) = Change::open_product(folder, args.product.as_ref())?;
     // Keys first: a wrong passcode must not cost an hour of delta making.
-    let keys = OnlineKeys::open(&change.layout, &change.settings)?;
+    let keys = OnlineKeys::open(&change)?;
     let delegations = change.in_force.repository.targets.delegations();
     let signers = settings::signers(folder, change.settings.keys_of(product.as_str()), |key| {
         let authority = delegations.authority(product.as_str());

@@ -217,16 +217,15 @@ fn delegation(
     })
 }
 
-/// Refuses names whose files would be those of top-level roles, where file names have no case too.
+/// Refuses names whose files would be those of top-level roles, where file names have no case too, and
+/// what `keys rotate` calls the account.
 ///
 /// # Errors
 /// [`CliError`] with [`Exit::Usage`].
 pub fn check_role_name(name: &str) -> Result<(), CliError> {
-    let taken = Role::ALL
-        .iter()
-        .any(|role| name.eq_ignore_ascii_case(role.name()));
-    if taken {
-        let message = format!("{name} is a top-level role");
+    let mut taken = Role::ALL.iter().map(|role| role.name()).chain(["account"]);
+    if taken.any(|taken| name.eq_ignore_ascii_case(taken)) {
+        let message = format!("{name} is the name of something else");
         return Err(CliError::new(Exit::Usage, message).hint("choose another name"));
     }
     Ok(())

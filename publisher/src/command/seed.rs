@@ -17,8 +17,8 @@ use protocol::exchange::tree::Blob;
 use protocol::limits::RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
-use crate::repository::{Layout, releases};
-use crate::settings::{self, Settings};
+use crate::repository::{Layout, OWN_CLOCK, releases};
+use crate::settings::Settings;
 
 /// How often the repository is looked at for a new release.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -50,7 +50,13 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     }
     let uri = match &args.key {
         Some(uri) => uri.clone(),
-        None => settings::resolve(folder, &settings.keys.account)?,
+        None => {
+            let repository = Layout::new(folder).verify(OWN_CLOCK)?;
+            let account = repository.root.account().ok_or_else(|| {
+                CliError::new(Exit::Key, "the root names no account").hint("seed --key KEY")
+            })?;
+            settings.account_uri(folder, account)?
+        }
     };
     let key = keyfile::open(&uri)?;
     let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;

@@ -59,6 +59,7 @@ fn head(signer: &SigningKey, seq: u64) -> Vec<u8> {
         root: &root(signer),
         timestamp: "{}",
         catalog,
+        account_changes: &[],
     };
     release_head::sign(signer, &content, NOW)
         .unwrap()
@@ -343,6 +344,7 @@ fn the_largest_root_fits_the_record_with_a_timestamp_of_one_signature() {
                 root: [7; 32],
                 size: CATALOG_BYTES_MAX,
             },
+            account_changes: &[],
         };
         release_head::sign(&key(1), &content, NOW)
     };
@@ -476,6 +478,7 @@ fn what_sign_makes_verifies_or_is_an_error() {
             root: [7; 32],
             size: 1,
         },
+        account_changes: &[],
     };
     // A longer expiry is cut to what a head may live.
     let token = release_head::sign(&key(1), &content, NOW).unwrap();

@@ -135,7 +135,8 @@ fn open(
     }
     let first = Envelope::<Root>::parse(&layout.first_root()?).context(Exit::No, "1.root.json")?;
     let first = first.verify_self().context(Exit::No, "1.root.json")?;
-    if first.account() == Some(&public) {
+    let accounts = [first.account(), in_force.repository.root.account()];
+    if accounts.contains(&Some(&public)) {
         return Err(used("release heads"));
     }
     Signer::open(&uri)
