@@ -275,10 +275,12 @@ fn replace(mirror: &Mirror, name: &str, bytes: Vec<u8>) {
     });
 }
 
-/// The digit after `before` is another one; the JSON stays valid.
-fn flipped(bytes: &[u8], before: &str) -> Vec<u8> {
+/// A digit in the text of the first such member is another one; the JSON stays valid.
+fn flipped(bytes: &[u8], member: &str, digit: usize) -> Vec<u8> {
     let text = std::str::from_utf8(bytes).unwrap();
-    let at = text.find(before).unwrap() + before.len();
+    let name = format!("\"{member}\":");
+    let value = text.find(&name).unwrap() + name.len();
+    let at = value + text[value..].find('"').unwrap() + 1 + digit;
     let mut bytes = bytes.to_vec();
     bytes[at] = if bytes[at] == b'7' { b'8' } else { b'7' };
     bytes
@@ -341,12 +343,12 @@ fn foreign_clients_refuse_a_flipped_byte_in_any_metadata_file() {
             } else {
                 client.mismatch()
             };
-            replace(&mirror, name, flipped(&bytes, "\"expires\": \"20"));
+            replace(&mirror, name, flipped(&bytes, "expires", 2));
             Reader::new(client, &site).refuses(&mirror, kind);
         }
         // A signature that is no longer one.
         let bytes = fs::read(metadata.join("timestamp.json")).unwrap();
-        replace(&mirror, "timestamp.json", flipped(&bytes, "\"sig\": \""));
+        replace(&mirror, "timestamp.json", flipped(&bytes, "sig", 0));
         Reader::new(client, &site).refuses(&mirror, UNSIGNED);
     }
 }

@@ -206,7 +206,7 @@ fn keys_that_sign_something_else_or_do_not_fit_are_refused() {
         "root-1",
         "root-3",
         "targets",
-        "product",
+        "cam",
         "snapshot",
         "timestamp",
     ];

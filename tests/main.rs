@@ -36,6 +36,7 @@ mod rotation;
 mod search;
 mod search_stored;
 mod search_trust;
+mod secrets;
 mod signatures;
 mod threshold;
 mod tuf_differential;

@@ -70,3 +70,11 @@ pub fn killed_at(program: &Command, call: &str, number: usize) -> bool {
     let output = through(&strace, program).output().unwrap();
     output.status.code().is_none()
 }
+
+/// Runs a program on a disk that is full from the `number`th `call` on; says whether it ended well.
+pub fn full_from(program: &Command, call: &str, number: usize) -> bool {
+    let trace = format!("--trace={call}");
+    let inject = format!("--inject={call}:error=ENOSPC:when={number}+");
+    let strace = ["strace", "-qq", "-f", "-o", "/dev/null", &trace, &inject];
+    through(&strace, program).status().unwrap().success()
+}
