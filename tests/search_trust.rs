@@ -404,3 +404,21 @@ fn unsigned_delegations_count_for_nothing_m26() {
     assert_eq!(run.found_in(), None);
     assert!(run.roles_asked().is_empty());
 }
+
+/// A search that can't even begin ends the run: nothing is found later as if it had not been.
+#[test]
+fn search_that_fails_at_once_ends_the_run() {
+    let mut graph = chain(Graph::new());
+    graph.unlisted.insert("a".to_owned());
+    let files = graph.files();
+    let mut client = Client::start(graph.fresh_device(), now()).unwrap();
+    while let Some(request) = client.request() {
+        let bytes = files.get(&request.name).map(Vec::as_slice);
+        client.respond(bytes).unwrap();
+    }
+    let error = client.search("file").unwrap_err();
+    assert_eq!(error.reason, Reason::RoleDropped("a.json".to_owned()));
+    assert_eq!(client.outcome(), Err(error.clone()));
+    assert_eq!((client.request(), client.found()), (None, None));
+    assert_eq!(client.search("kept"), Err(error));
+}

@@ -169,3 +169,6 @@ pub fn sign(signed: Json, signers: &[&SigningKey]) -> Vec<u8> {
 pub fn key_id(key: &PublicKey) -> String {
     key.to_tuf().id()
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,3 +85,6 @@ impl Catalog {
         ]))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -286,3 +286,6 @@ impl<T> Deref for Verified<T> {
         &self.content
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,6 @@ impl Hashes {
         Json::Object(self.0.iter().map(member).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

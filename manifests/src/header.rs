@@ -79,3 +79,6 @@ impl Header {
 pub fn wrong_version() -> HeaderError {
     HeaderError::Json(wrong("version", "the version asked for"))
 }
+
+#[cfg(test)]
+mod tests;

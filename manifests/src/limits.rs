@@ -54,3 +54,6 @@ pub const NAME_BYTES_MAX: usize = 128;
 pub const VERSION_BYTES_MAX: usize = 64;
 /// Bytes of an image or delta: 16 GiB, what the block exchange and deltas carry.
 pub const IMAGE_BYTES_MAX: u64 = 1 << 34;
+
+#[cfg(test)]
+mod tests;

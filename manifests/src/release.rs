@@ -172,3 +172,6 @@ fn delta_to_json(delta: &DeltaRef) -> Json {
         ("format", Json::from(delta.format.as_str())),
     ])
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,3 +119,6 @@ impl Target {
         Json::Object(members)
     }
 }
+
+#[cfg(test)]
+mod tests;

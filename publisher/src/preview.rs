@@ -259,3 +259,6 @@ fn authorities(
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;

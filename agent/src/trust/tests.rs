@@ -212,3 +212,17 @@ fn both_files_of_one_version_are_kept_as_evidence_m12() {
     assert_eq!(stored.snapshot.unwrap(), b"ours");
     assert_eq!(stored.timestamp, None);
 }
+
+#[test]
+fn evidence_of_a_name_without_a_version_is_that_of_the_name() {
+    let device = Device::pinned();
+    let kept = |name: &str| fs::read(device.file("evidence").join(name)).unwrap();
+    for name in [".snapshot.json", "v3.snapshot.json", "3"] {
+        let trusted = Effect::Store("snapshot.json".to_owned(), b"ours".to_vec());
+        device.store.apply(&trusted).unwrap();
+        device.store.keep_evidence(name, b"other").unwrap();
+        assert_eq!(kept(&format!("{name}.offered")), b"other");
+        let trusted = device.file("evidence").join(format!("{name}.trusted"));
+        assert!(!trusted.exists(), "{name}");
+    }
+}

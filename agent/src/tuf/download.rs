@@ -164,3 +164,6 @@ async fn fetch(
     let synced = file.sync_all();
     synced.map_err(disk).context(Exit::No, "target")
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,18 @@ mod tests {
     }
 
     #[test]
+    fn long_names_of_documents_are_shortened_apart_and_not_taken_back() {
+        let name = |length: usize| format!("{}.json", "x".repeat(length - 5));
+        let longest = name(FILE_NAME_BYTES_MAX);
+        assert_eq!(document(&longest), longest);
+        let shortened = document(&name(FILE_NAME_BYTES_MAX + 1));
+        assert!(shortened.len() <= FILE_NAME_BYTES_MAX, "{shortened}");
+        assert_ne!(shortened, document(&name(FILE_NAME_BYTES_MAX + 2)));
+        assert_eq!(decode(&shortened), None);
+        assert_eq!(document("a/b.json"), "a%2Fb.json");
+    }
+
+    #[test]
     fn decode_takes_back_what_encode_made_and_nothing_else() {
         for name in ["role", "a/b", "..", "%", "é", "a b", "\0"] {
             assert_eq!(decode(&encode(name)).unwrap(), name);

@@ -136,3 +136,6 @@ impl Store {
             .context(Exit::No, "metadata folder")
     }
 }
+
+#[cfg(test)]
+mod tests;

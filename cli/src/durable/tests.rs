@@ -29,7 +29,24 @@ fn read_is_bounded() {
         read(&path, 4).unwrap_err().kind(),
         io::ErrorKind::FileTooLarge
     );
+    assert_eq!(read(&path, 5).unwrap(), b"12345");
+    assert_eq!(read(&path, u64::MAX).unwrap(), b"12345");
     assert_eq!(read_if_there(&folder.path().join("none"), 4).unwrap(), None);
+}
+
+#[test]
+fn remove_takes_a_missing_file_for_removed_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    fs::write(&path, b"x").unwrap();
+    remove(&path).unwrap();
+    assert!(!path.exists());
+    remove(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let error = remove(&path).unwrap_err();
+    assert_ne!(error.kind(), io::ErrorKind::NotFound);
+    assert_eq!(error.path, path.display().to_string());
+    assert!(path.is_dir());
 }
 
 #[test]

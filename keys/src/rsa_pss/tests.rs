@@ -95,3 +95,42 @@ fn rejects_keys_that_are_not_rsa_or_malformed_m6() {
         assert_eq!(RsaPublicKey::from_pem(pem), Err(KeyError::Malformed));
     }
 }
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let length = match content.len() {
+        0..0x80 => vec![low],
+        0x80..0x100 => vec![0x81, low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag], &length[..], content].concat()
+}
+
+/// The PEM of a key whose modulus has this many bytes.
+fn pem_of(modulus_bytes: usize) -> String {
+    let modulus = [&[0], &vec![0xff; modulus_bytes][..]].concat();
+    let key = der(0x30, &[der(2, &modulus), der(2, &[1, 0, 1])].concat());
+    let oid = der(6, &bytes("2a864886f70d010101"));
+    let algorithm = der(0x30, &[oid, der(5, &[])].concat());
+    let bits = der(3, &[&[0], &key[..]].concat());
+    encoding::to_armour(PEM_LABEL, &der(0x30, &[algorithm, bits].concat()))
+}
+
+#[test]
+fn rejects_keys_of_other_sizes() {
+    for modulus_bytes in [256, 384, 1024] {
+        let pem = pem_of(modulus_bytes);
+        assert_eq!(RsaPublicKey::from_pem(&pem).unwrap().to_pem(), pem);
+    }
+    for modulus_bytes in [1, 128, 255, 1025] {
+        let refused = RsaPublicKey::from_pem(&pem_of(modulus_bytes));
+        assert_eq!(refused, Err(KeyError::Weak), "{modulus_bytes}");
+    }
+}
+
+#[test]
+fn rejects_endless_pem_before_it_is_read() {
+    let pem = pem_of(2000);
+    assert!(pem.len() > PEM_BYTES_MAX);
+    assert_eq!(RsaPublicKey::from_pem(&pem), Err(KeyError::Malformed));
+}

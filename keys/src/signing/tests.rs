@@ -431,6 +431,19 @@ fn encodings_of_one_key_are_one_key() {
 }
 
 #[test]
+fn hashes_of_keys_are_those_of_their_bytes() {
+    let hash = |key: PublicKey| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        key.hash(&mut hasher);
+        hasher.finish()
+    };
+    let point = p256().public().to_p256_uncompressed().unwrap();
+    let again = PublicKey::from_p256_sec1(&point).unwrap();
+    assert_eq!(hash(again), hash(p256().public()));
+    assert_ne!(hash(ed25519().public()), hash(p256().public()));
+}
+
+#[test]
 fn debug_shows_no_secret() {
     for key in [p256(), ed25519()] {
         let text = format!("{key:?}");

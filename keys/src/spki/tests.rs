@@ -1,5 +1,6 @@
 //! Tests of `spki`. The PEM texts were made by pyca/cryptography 48 (OpenSSL).
 
+use crate::encoding;
 use crate::signing::tests::{ed25519, p256, unhex};
 use crate::signing::{KeyError, PublicKey};
 
@@ -74,6 +75,15 @@ fn rejects_pem_of_another_form() {
 }
 
 #[test]
+fn rejects_endless_pem_before_it_is_read() {
+    let text = |bytes: usize| encoding::to_armour("PUBLIC KEY", &vec![0; bytes]);
+    let (short, long) = (text(700), text(800));
+    assert!(short.len() < 1024 && long.len() > 1024);
+    assert_eq!(PublicKey::from_pem(&short), Err(KeyError::Unsupported));
+    assert_eq!(PublicKey::from_pem(&long), Err(KeyError::Malformed));
+}
+
+#[test]
 fn rejects_der_that_differs_in_a_byte() {
     for key in [p256(), ed25519()] {
         let der = key.public().to_spki_der();
@@ -86,6 +96,13 @@ fn rejects_der_that_differs_in_a_byte() {
         }
         assert!(PublicKey::from_spki_der(&[der.as_slice(), &[0]].concat()).is_err());
     }
+}
+
+#[test]
+fn rejects_compressed_point_where_the_whole_one_is_announced() {
+    let key = p256().public();
+    let der = [&key.to_spki_der()[..26], key.as_bytes()].concat();
+    assert_eq!(PublicKey::from_spki_der(&der), Err(KeyError::Unsupported));
 }
 
 #[test]

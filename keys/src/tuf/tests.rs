@@ -179,3 +179,28 @@ proptest! {
         prop_assert_eq!(tuf_key(keytype, scheme, &public).id().len(), 64);
     }
 }
+
+#[test]
+fn role_key_of_ours_is_that_key() {
+    for key in [ed25519(), p256()] {
+        let (public, tuf) = (key.public(), key.public().to_tuf());
+        let role_key = RoleKey::from_tuf(&tuf.keytype, &tuf.scheme, &tuf.public).unwrap();
+        assert_eq!(role_key, RoleKey::from(public.clone()));
+        assert_eq!(role_key.ours(), Some(&public));
+        assert_eq!((role_key.id(), role_key.to_tuf()), (tuf.id(), tuf));
+        let signature = key.sign(b"message");
+        assert_eq!(role_key.verify(b"message", &signature), Ok(()));
+        let other = role_key.verify(b"another", &signature);
+        assert_eq!(other, Err(SignatureError::Mismatch));
+    }
+}
+
+#[test]
+fn role_key_of_rsa_is_none_of_ours() {
+    let tuf = tuf_key("rsa", "rsassa-pss-sha256", RSA_PEM);
+    let role_key = RoleKey::from_tuf(&tuf.keytype, &tuf.scheme, &tuf.public).unwrap();
+    assert_eq!(role_key.ours(), None);
+    assert_eq!((role_key.id(), role_key.to_tuf()), (tuf.id(), tuf));
+    let refused = role_key.verify(b"message", &[0; 256]);
+    assert_eq!(refused, Err(SignatureError::Mismatch));
+}

@@ -11,6 +11,7 @@ use crate::digest::Sha256;
 use crate::envelope::{Authority, Metadata as _};
 use crate::file_meta::FileMeta;
 use crate::header::Header;
+use crate::json::Json;
 use crate::product::ProductTarget;
 use crate::root::Role;
 
@@ -386,4 +387,95 @@ fn absent_file_ends_the_run_unless_it_is_the_next_root() {
         assert_eq!(client.request(), None);
         assert_eq!(client.finish().unwrap_err(), error);
     }
+}
+
+fn answer_all(client: &mut Client, files: &Files) {
+    while let Some(request) = client.request() {
+        let bytes = files.get(&request.name).map(Vec::as_slice);
+        client.respond(bytes).unwrap();
+    }
+}
+
+#[test]
+fn search_after_a_run_for_a_product_finds_its_targets() {
+    let files = files(FIRST);
+    let now = UtcTime::from_unix(NOW);
+    let mut client = Client::for_product(fresh(&files), name("cam"), now).unwrap();
+    answer_all(&mut client, &files);
+    for (path, role) in [("cam-1", Some("cam")), ("cam-2", None), ("x", None)] {
+        client.search(path).unwrap();
+        assert_eq!(client.request(), None, "all of it is there");
+        let found = client.found().map(|found| found.role.as_str());
+        assert_eq!(found, role, "{path}");
+    }
+}
+
+#[test]
+fn client_lists_what_its_snapshot_does() {
+    let files = files(FIRST);
+    let mut client = Client::start(fresh(&files), UtcTime::from_unix(NOW)).unwrap();
+    assert!(!client.lists("cam"), "there is no snapshot");
+    answer_all(&mut client, &files);
+    for (role, listed) in [
+        ("cam", true),
+        ("targets", true),
+        ("cam.json", false),
+        ("", false),
+    ] {
+        assert_eq!(client.lists(role), listed, "{role}");
+    }
+}
+
+#[test]
+fn names_carry_versions_where_the_root_says_so() {
+    let roles = Role::ALL.map(|role| (role, authority(role.name())));
+    let root = Root::new(header(1), roles.into(), None)
+        .unwrap()
+        .to_signed();
+    let Json::Object(members) = root else {
+        panic!("not an object");
+    };
+    for (flag, consistent) in [(None, false), (Some(false), false), (Some(true), true)] {
+        let mut members = members.clone();
+        members.remove("consistent_snapshot");
+        let flag = flag.map(Json::Bool);
+        members.extend(flag.map(|flag| ("consistent_snapshot".to_owned(), flag)));
+        let root = author::sign(Json::Object(members), &[&key("root")]);
+        let stored = Stored {
+            root,
+            ..Stored::default()
+        };
+        let client = Client::start(stored, UtcTime::from_unix(NOW)).unwrap();
+        assert_eq!(client.consistent_snapshot(), consistent, "{consistent}");
+    }
+}
+
+/// Runs the client of a publisher over the files.
+fn all_products(files: &Files) -> Result<Repository, ClientError> {
+    let client = Client::for_all_products(fresh(files), UtcTime::from_unix(NOW)).unwrap();
+    run(
+        client,
+        |request| Ok(files.get(&request.name).cloned()),
+        |_| Ok(()),
+    )
+}
+
+#[test]
+fn all_products_are_read_by_their_names() {
+    let repository = all_products(&files(FIRST)).unwrap();
+    assert_eq!(repository.products.keys().collect::<Vec<_>>(), ["cam"]);
+    assert!(repository.product(&name("cam")).is_ok());
+    let missing = repository.product(&name("router")).unwrap_err();
+    assert_eq!(missing.reason, Reason::NotDelegated(name("router")));
+}
+
+#[test]
+fn product_that_is_missing_is_an_error_for_all() {
+    let mut files = files(FIRST);
+    files.remove("1.cam.json");
+    let error = all_products(&files).unwrap_err();
+    assert_eq!(
+        (error.file.as_str(), error.reason),
+        ("1.cam.json", Reason::Absent)
+    );
 }

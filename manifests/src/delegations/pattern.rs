@@ -16,7 +16,7 @@ pub(super) fn matches(pattern: &[u8], path: &[u8]) -> bool {
                 (rest, tail) = (after, skip_character(*byte, left));
                 continue;
             }
-            (Some((wanted, after)), Some((byte, left))) if wanted == byte && *wanted != b'?' => {
+            (Some((wanted, after)), Some((byte, left))) if wanted == byte => {
                 (rest, tail) = (after, left);
                 continue;
             }
@@ -68,6 +68,11 @@ mod tests {
             ("a?c", "abc", true),
             ("a?c", "a/c", false),
             ("a?c", "aéc", true),
+            ("a?c", "a€c", true),
+            ("a?c", "a🦀c", true),
+            ("??", "é", false),
+            ("??", "€", false),
+            ("??", "🦀", false),
             ("a?c", "ac", false),
             ("a?", "a?", true),
             ("A", "a", false),

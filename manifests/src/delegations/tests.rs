@@ -144,6 +144,30 @@ fn rejects_delegations_with_two_meanings_m23() {
     }
 }
 
+#[test]
+fn texts_are_as_long_as_their_limits_and_no_longer() {
+    let parse = |role: Delegation| Delegations::parse(&signed(&Delegations::Roles(vec![role])));
+    for (length, good) in [
+        (1, true),
+        (ROLE_BYTES_MAX, true),
+        (ROLE_BYTES_MAX + 1, false),
+    ] {
+        let name = "x".repeat(length);
+        let parsed = parse(role(&name, paths(&["x"]), false));
+        assert_eq!(parsed.is_ok(), good, "{length}");
+    }
+    for (length, good) in [
+        (0, true),
+        (PATH_BYTES_MAX, true),
+        (PATH_BYTES_MAX + 1, false),
+    ] {
+        let text = "0".repeat(length);
+        for scope in [paths(&[&text]), Scope::HashPrefixes(vec![text.clone()])] {
+            assert_eq!(parse(role("a", scope, false)).is_ok(), good, "{length}");
+        }
+    }
+}
+
 /// Bits, path, bin.
 const BINS: &[(u32, &str, &str)] = &[
     (1, "a/b", "bin-1"),
