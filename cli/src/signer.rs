@@ -4,6 +4,7 @@ mod exec;
 #[cfg(feature = "pkcs11")]
 mod token;
 
+use keys::context::Context as Purpose;
 use keys::{KeyUri, PublicKey, SigningKey};
 
 use crate::exit::{CliError, Context as _, Exit};
@@ -63,6 +64,22 @@ impl Signer {
             KeyUri::Exec(words) => Program::new(words).public(),
             KeyUri::Pkcs11(key) => public_in_token(&key),
             KeyUri::Env(_) | KeyUri::File(_) | KeyUri::Stdin => keyfile::public(uri),
+        }
+    }
+
+    /// The public half of a key that is about to be trusted. What a token or a program says of it is not
+    /// enough, since public objects can be written without a PIN: the key has to sign.
+    ///
+    /// # Errors
+    /// As [`Signer::open`] and [`Signer::sign`].
+    pub fn proven(uri: &str) -> Result<PublicKey, CliError> {
+        match parse(uri)? {
+            KeyUri::Exec(_) | KeyUri::Pkcs11(_) => {
+                let signer = Self::open(uri)?;
+                signer.sign(Purpose::Possession.as_bytes())?;
+                Ok(signer.public)
+            }
+            KeyUri::Env(_) | KeyUri::File(_) | KeyUri::Stdin => Self::public_of(uri),
         }
     }
 

@@ -12,11 +12,13 @@ pub enum Context {
     KeyFile,
     /// Node ids, see [`crate::id`].
     NodeId,
+    /// The message by whose signature a key behind a program or in a token shows that it is there.
+    Possession,
 }
 
 impl Context {
     /// Every context, in order.
-    pub const ALL: [Self; 3] = [Self::Dht, Self::KeyFile, Self::NodeId];
+    pub const ALL: [Self; 4] = [Self::Dht, Self::KeyFile, Self::NodeId, Self::Possession];
 
     /// Returns the ASCII bytes that go first into the hash or the associated data.
     pub const fn as_bytes(self) -> &'static [u8] {
@@ -24,6 +26,7 @@ impl Context {
             Self::Dht => b"streembit/dht/1",
             Self::KeyFile => b"streembit/keyfile/1",
             Self::NodeId => b"streembit/node/1",
+            Self::Possession => b"streembit/possession/1",
         }
     }
 }

@@ -50,6 +50,7 @@ fn program_signs_digests_for_p256_and_messages_for_ed25519() {
         };
         let signer = Signer::open(&uri).unwrap();
         assert_eq!(signer.public(), &Signer::public_of(&uri).unwrap());
+        assert_eq!(signer.public(), &Signer::proven(&uri).unwrap());
         let signature = signer.sign(b"release 42").unwrap();
         signer.public().verify(b"release 42", &signature).unwrap();
     }
@@ -74,6 +75,10 @@ fn program_that_fails_lies_or_is_missing_is_refused_k75() {
         };
         let error = Signer::open(&uri).unwrap().sign(b"m").unwrap_err();
         assert_eq!(error.exit, Exit::Key);
+        assert!(error.to_string().contains(word), "{sign}: {error}");
+        // Its word for the public half is not taken either.
+        assert!(Signer::public_of(&uri).is_ok());
+        let error = Signer::proven(&uri).unwrap_err();
         assert!(error.to_string().contains(word), "{sign}: {error}");
     }
     for uri in ["exec:/no/such/program", "exec:true", "exec:echo nonsense"] {

@@ -16,6 +16,11 @@ fn strings_never_change() {
     let strings = Context::ALL.map(|context| str::from_utf8(context.as_bytes()).unwrap());
     assert_eq!(
         strings,
-        ["streembit/dht/1", "streembit/keyfile/1", "streembit/node/1"]
+        [
+            "streembit/dht/1",
+            "streembit/keyfile/1",
+            "streembit/node/1",
+            "streembit/possession/1"
+        ]
     );
 }

@@ -238,7 +238,7 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
                 new_key(folder, &name, args.algorithm, protection(args.no_passcode))?
             }
         };
-        let key = Signer::public_of(&settings::resolve(folder, &uri)?)?;
+        let key = Signer::proven(&settings::resolve(folder, &uri)?)?;
         // First, so that a change which is staged can be signed whatever happens now. The old key
         // stays listed: it signs until the change is published.
         let mut settings = change.settings.clone();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cli::exit::Context as _;
+use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
 use keys::{Algorithm, PublicKey};
 use manifests::author::key_id;
@@ -158,7 +159,9 @@ pub fn run_product(
             let protection = protection(args.no_passcode);
             uris.push(new_key(folder, name, Algorithm::P256, protection)?);
         }
-        let keys = settings::public_all(folder, &uris)?;
+        let resolved = uris.iter().map(|uri| settings::resolve(folder, uri));
+        let keys = resolved.map(|uri| Signer::proven(&uri?));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let role = delegation(&args.product, &patterns, &keys, args.threshold)?;
         change.edit("targets", |signed| edit::add_role(signed, &role))?;
         let mut settings = change.settings.clone();

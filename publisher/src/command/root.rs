@@ -150,7 +150,7 @@ pub fn public_key(text: &str) -> Result<PublicKey, CliError> {
     {
         return PublicKey::from_pem(pem).context(Exit::Key, text);
     }
-    Signer::public_of(text)
+    Signer::proven(text)
 }
 
 /// Makes a change, stages it and shows what it comes to.
