@@ -153,8 +153,10 @@ fn check(repository: &Repository, source: &Source<'_>) {
         timestamp,
         snapshot,
         targets,
-        product: role,
+        products,
     } = repository;
+    let role = &products[product().as_str()];
+    assert_eq!(products.len(), 1);
     let Some(delegation) = targets.delegations().role(product().as_str()) else {
         panic!("no delegation");
     };
