@@ -290,3 +290,98 @@ fn rotated_key_leaves_the_settings_k71() {
     assert!(two.key("router").exists());
     assert_eq!(two.release("router", "7.1").unwrap(), Exit::Done);
 }
+
+/// Counters of yanked releases are not given out again: devices that took one get the next.
+#[test]
+fn release_after_a_yank_reaches_devices_that_took_the_yanked_one_d41() {
+    let two = Two::new();
+    let mirror = Mirror::start(&two.repository());
+    let device = Device::new(&two.published, &mirror.url());
+    assert_eq!(device.run(&["install"]).unwrap(), Exit::Reboot);
+    assert_eq!(device.run(&["boot"]).unwrap(), Exit::Done);
+    assert_eq!(device.run(&["mark-good"]).unwrap(), Exit::Done);
+    two.done(&["yank", "1.2.0", "--product", "cam"]);
+    assert_eq!(two.release("cam", "1.2.1").unwrap(), Exit::Done);
+    assert_eq!(device.run(&["install"]).unwrap(), Exit::Reboot);
+    let pending = device.state().pending.unwrap().image;
+    assert_eq!((pending.version.as_str(), pending.release), ("1.2.1", 3));
+    // Neither does a role that was removed and comes back forget them.
+    two.done(&["role", "remove", "cam"]);
+    two.done(&["sign"]);
+    two.done(&["publish"]);
+    let key = two.key_uri("cam");
+    two.done(&[
+        "product",
+        "add",
+        "cam",
+        "--hardware",
+        "cam-r3",
+        "--key",
+        &key,
+    ]);
+    two.done(&["sign"]);
+    two.done(&["publish"]);
+    assert_eq!(two.release("cam", "1.3.0").unwrap(), Exit::Done);
+    assert!(two.metadata("7.cam.json").contains("\"release\": 4"));
+}
+
+/// What new keys and thresholds leave unsigned is staged with them: what is complete can be published.
+#[test]
+fn complete_change_can_be_published() {
+    let two = Two::new();
+    for args in [
+        &["keys", "rotate", "targets", "--no-passcode"][..],
+        &[
+            "keys",
+            "rotate",
+            "router",
+            "--no-passcode",
+            "--algorithm",
+            "p256",
+        ],
+        &["role", "add-key", "cam", &two.key_uri("router-2")],
+        &["role", "set-threshold", "cam", "2"],
+    ] {
+        two.done(args);
+        let staged = fs::read_to_string(two.repository().join("staged.json")).unwrap();
+        assert!(staged.contains("targets"), "{args:?}");
+        two.done(&["sign"]);
+        two.done(&["publish"]);
+        two.done(&["verify"]);
+    }
+}
+
+/// A product that is staged, or was and is given up, changes nothing for the others.
+#[test]
+fn staged_product_stops_no_release() {
+    let published = Published::new(Kind::Raw);
+    let repository = published.repository();
+    let run = |args: &[&str]| {
+        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
+        let args = publisher::args::Args::try_parse_from([&start[..], args].concat());
+        args.unwrap().run()
+    };
+    let add = [
+        "product",
+        "add",
+        "lamp",
+        "--hardware",
+        "l1",
+        "--no-passcode",
+    ];
+    let error = run(&[&add[..], &["--threshold", "2"]].concat()).unwrap_err();
+    assert_eq!(error.exit, Exit::Usage, "{error}");
+    assert_eq!(run(&add).unwrap(), Exit::Done);
+    let image = published.image(2);
+    let release = ["release", image.to_str().unwrap(), "--version"];
+    assert_eq!(run(&[&release[..], &["3.0"]].concat()).unwrap(), Exit::Done);
+    assert_eq!(run(&["stage", "--discard"]).unwrap(), Exit::Done);
+    assert_eq!(run(&[&release[..], &["3.1"]].concat()).unwrap(), Exit::Done);
+    let settings = fs::read_to_string(repository.join("publisher.toml")).unwrap();
+    assert!(!settings.contains("lamp"), "{settings}");
+    let key = format!("file:{}", repository.join("keys/lamp.key").display());
+    assert_eq!(
+        run(&["product", "add", "lamp", "--hardware", "l1", "--key", &key]).unwrap(),
+        Exit::Done
+    );
+}

@@ -254,8 +254,13 @@ fn publisher_account_is_rotated_k72() {
     place.done(&["refresh"]);
     assert_eq!(place.head().account, old.public());
     place.publish();
-    place.done(&["keys", "rotate", "account", "--no-passcode"]);
-    place.publish();
+    for _ in 2..=4 {
+        place.done(&["keys", "rotate", "account", "--no-passcode"]);
+        place.publish();
+    }
+    let fifth = place.publisher(&["keys", "rotate", "account", "--no-passcode"]);
+    let fifth = fifth.unwrap_err().to_string();
+    assert!(fifth.contains("has changed 4 times"), "{fifth}");
     let head = place.head();
     assert_ne!(head.account, old.public());
     fs::remove_file(place.key("account.key")).unwrap();

@@ -217,9 +217,10 @@ pub async fn update(
 /// Gives a refusal of policy its exit code and the fix.
 pub fn refused(why: &Refusal) -> CliError {
     let (exit, fix) = match why {
-        Refusal::Older { .. } | Refusal::Security { .. } => {
-            (Exit::Rollback, "the source serves old files; use another")
-        }
+        Refusal::Older { .. } | Refusal::Security { .. } => (
+            Exit::Rollback,
+            "that release was withdrawn, or the source serves old files; wait for a newer one",
+        ),
         Refusal::Failed(_) => (Exit::No, "wait for a newer release"),
         Refusal::Format { .. } => (Exit::No, "put slot.*.type right, or follow another product"),
         Refusal::Hardware { .. } => (Exit::No, "put system.compatible right; this is not for it"),

@@ -21,7 +21,7 @@ pub enum Exit {
     Rollback = 5,
     /// Two signed views differ.
     Equivocation = 6,
-    /// A quorum of witnesses was not met.
+    /// Too few signatures: of a role's keys, of witnesses.
     Quorum = 7,
     /// A key or HSM failed.
     Key = 8,

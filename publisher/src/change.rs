@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use cli::durable::Lock;
+use cli::exit::Context as _;
 use cli::{CliError, Exit, Output};
 use keys::RoleKey;
 use manifests::author::Draft;
@@ -12,6 +13,7 @@ use manifests::delegations::Delegations;
 use manifests::header::Header;
 use manifests::instant::UtcTime;
 use manifests::json::Json;
+use manifests::limits::TARGETS_BYTES_MAX;
 use manifests::name::Name;
 use manifests::targets::Targets;
 
@@ -46,11 +48,7 @@ impl Change {
     /// As [`Change::open_unstaged`]; what is staged is malformed.
     pub fn open(folder: &Path) -> Result<Self, CliError> {
         let mut change = Self::open_unstaged(folder)?;
-        change.staged = Staged::load(&change.layout)?;
-        // What was published just before a cut is staged no more.
-        let published = &change.in_force.documents;
-        let staged = &mut change.staged.documents;
-        staged.retain(|role, draft| published.get(role) != Some(draft));
+        change.staged = Staged::load(&change.layout, &change.in_force)?;
         Ok(change)
     }
 
@@ -92,7 +90,9 @@ impl Change {
     /// [`CliError`] if there is no such product, or a change of its role is staged already.
     pub fn open_product(folder: &Path, named: Option<&Name>) -> Result<(Self, Name), CliError> {
         let mut change = Self::open(folder)?;
-        let product = change.settings.product(named)?;
+        let product = change
+            .settings
+            .product(named, &change.in_force.repository)?;
         change.check_unstaged(product.as_str())?;
         product_of(&change.in_force.repository, &product)?;
         change.aside = std::mem::take(&mut change.staged);
@@ -127,7 +127,15 @@ impl Change {
             expires: self.now.after(self.settings.lives()?.of(role)),
         };
         let empty = Targets::new(header, BTreeMap::new(), Delegations::default());
-        let draft = Draft::new(empty.to_signed());
+        let mut draft = Draft::new(empty.to_signed());
+        if header.version > 1 {
+            // Devices of a role that comes back remember its releases.
+            let name = format!("{}.{role}.json", header.version - 1);
+            let before = self.layout.read_file(&name, TARGETS_BYTES_MAX)?;
+            let before = Draft::parse(&before).context(Exit::No, name)?;
+            let newest = edit::newest(before.signed());
+            draft.edit(|signed| edit::set_newest(signed, newest))?;
+        }
         self.staged.documents.insert(role.to_owned(), draft);
         Ok(())
     }
@@ -174,11 +182,21 @@ impl Change {
     ///
     /// # Errors
     /// [`CliError`]; what was staged before stays.
-    pub fn save(&self) -> Result<(), CliError> {
+    pub fn save(&mut self) -> Result<(), CliError> {
+        self.renew_what_keys_ask_for()?;
         self.staged.demands(&self.in_force)?;
         let mut all = self.aside.clone();
         all.documents.extend(self.staged.documents.clone());
         all.save(&self.layout)
+    }
+
+    /// Stages the next version of every role that new keys or a new threshold leave without enough
+    /// signatures: it has to be signed anew, or nothing could be published.
+    fn renew_what_keys_ask_for(&mut self) -> Result<(), CliError> {
+        for role in self.staged.outgrown(&self.in_force)? {
+            self.edit(&role, |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// What was published is staged no more.

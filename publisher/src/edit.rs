@@ -12,6 +12,9 @@ use manifests::json::Json;
 use manifests::root::ACCOUNT;
 use manifests::targets::Targets;
 
+/// The member of a product role that remembers counters of releases, which never go back.
+const NEWEST: &str = "x-streembit-newest";
+
 /// Where the keys of a role are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -306,6 +309,27 @@ pub fn remove_target(signed: &mut Json, name: &str) -> Result<(), CliError> {
         CliError::new(Exit::Usage, format_args!("there is no target {name}"))
             .hint("streembit-publisher list")
     })
+}
+
+/// The highest counters that a product role ever had, also of releases that are offered no more:
+/// release and security version.
+pub fn newest(signed: &Json) -> (u64, u64) {
+    let newest = signed.member(NEWEST);
+    let counter = |name| newest.and_then(|it| it.integer(name, 0).ok()).unwrap_or(0);
+    (counter("release"), counter("security_version"))
+}
+
+/// Notes them.
+///
+/// # Errors
+/// [`CliError`] if the document is malformed.
+pub fn set_newest(signed: &mut Json, (release, security): (u64, u64)) -> Result<(), CliError> {
+    let newest = Json::object([
+        ("release", Json::from(release)),
+        ("security_version", Json::from(security)),
+    ]);
+    members(signed)?.insert(NEWEST.to_owned(), newest);
+    Ok(())
 }
 
 /// Adds a target to a product role.

@@ -99,9 +99,22 @@ impl Known {
 }
 
 /// Where publishers are remembered: below the state folder of the XDG Base Directory Specification.
-pub fn default_folder() -> PathBuf {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Usage`] where there is no home folder.
+pub fn default_folder() -> Result<PathBuf, CliError> {
+    let absolute = |name| {
+        let path = std::env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    let (home, state) = (absolute("HOME"), absolute("XDG_STATE_HOME"));
     let state = state.or_else(|| Some(home?.join(".local/state")));
-    state.unwrap_or_default().join("streembit/publishers")
+    let state = state.ok_or_else(|| {
+        CliError::new(
+            Exit::Usage,
+            "there is no home folder to remember publishers in",
+        )
+        .hint("--known DIR")
+    })?;
+    Ok(state.join("streembit/publishers"))
 }

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! * [`settings`]: `publisher.toml`: product, keys, thresholds, lives
+//! * [`settings`]: `publisher.toml`: channel, keys, lives, products
 //! * [`repository`]: the repository on disk and its one commit point
 //! * [`image`]: image or directory to blob
 //! * [`deltas`]: deltas from earlier releases

@@ -288,7 +288,7 @@ pub fn from_client(error: &ClientError) -> CliError {
     };
     let error = CliError::new(exit, format_args!("metadata/{error}"));
     match exit {
-        Exit::Stale => error.hint("sign a release: that renews timestamp and snapshot"),
+        Exit::Stale => error.hint("streembit-publisher doctor says what to renew"),
         _ => error,
     }
 }

@@ -9,6 +9,7 @@ use cli::exit::Context as _;
 use cli::signer::Signer;
 use cli::{CliError, Exit, durable, human, keyfile};
 use keys::{KeyUri, PublicKey, RoleKey};
+use manifests::client::Repository;
 use manifests::envelope::Authority;
 use manifests::name::Name;
 use serde::{Deserialize, Serialize};
@@ -142,15 +143,17 @@ impl Settings {
     ///
     /// # Errors
     /// [`CliError`] with [`Exit::Usage`] if none is named and there is not one alone.
-    pub fn product(&self, named: Option<&Name>) -> Result<Name, CliError> {
-        let mut names = self.products.keys();
+    pub fn product(&self, named: Option<&Name>, repository: &Repository) -> Result<Name, CliError> {
+        let published = |name: &&String| repository.products.contains_key(*name);
+        let mut names = self.products.keys().filter(published);
         match (named, names.next(), names.next()) {
             (Some(name), _, _) => Ok(name.clone()),
             (None, Some(only), None) => Name::parse(only).context(Exit::Usage, "publisher.toml"),
             (None, None, _) => Err(CliError::new(Exit::Usage, "there is no product")
                 .hint("streembit-publisher product add NAME --hardware ID")),
             (None, Some(_), Some(_)) => {
-                let names: Vec<&str> = self.products.keys().map(String::as_str).collect();
+                let names = self.products.keys().filter(published);
+                let names: Vec<&str> = names.map(String::as_str).collect();
                 let message = format!("there are several products: {}", names.join(" "));
                 Err(CliError::new(Exit::Usage, message).hint("name one: --product NAME"))
             }

@@ -142,7 +142,16 @@ impl Staged {
     ///
     /// # Errors
     /// [`CliError`] naming the file.
-    pub fn load(layout: &Layout) -> Result<Self, CliError> {
+    pub fn load(layout: &Layout, in_force: &InForce) -> Result<Self, CliError> {
+        let mut staged = Self::read(layout)?;
+        // What was published just before a cut is staged no more.
+        let published = &in_force.documents;
+        let documents = &mut staged.documents;
+        documents.retain(|role, draft| published.get(role) != Some(draft));
+        Ok(staged)
+    }
+
+    fn read(layout: &Layout) -> Result<Self, CliError> {
         let path = layout.staged();
         let bytes = durable::read_if_there(&path, STAGED_BYTES_MAX);
         let Some(bytes) = bytes.context(Exit::No, "staged change")? else {
@@ -260,6 +269,25 @@ impl Staged {
             Some(draft) => Targets::from_signed(draft.signed()).context(Exit::No, "staged targets"),
             None => Ok((*in_force.repository.targets).clone()),
         }
+    }
+
+    /// Roles in force that are not staged and that what is staged leaves with too few signatures.
+    ///
+    /// # Errors
+    /// [`CliError`] if a document is malformed.
+    pub fn outgrown(&self, in_force: &InForce) -> Result<Vec<String>, CliError> {
+        let (root, targets) = (self.root(in_force)?, self.targets(in_force)?);
+        let unstaged = in_force.documents.iter();
+        let unstaged = unstaged.filter(|(role, _)| !self.documents.contains_key(*role));
+        let outgrown = unstaged.filter(|(role, draft)| {
+            let authority = match role.as_str() {
+                "root" => None,
+                "targets" => Some(root.role(Role::Targets)),
+                role => targets.delegations().authority(role),
+            };
+            authority.is_some_and(|it| draft.signers(it).len() < it.threshold())
+        });
+        Ok(outgrown.map(|(role, _)| role.clone()).collect())
     }
 
     /// What is lacking before it can be published.

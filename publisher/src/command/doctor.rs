@@ -47,12 +47,14 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
         let here = here(&layout, &settings, &role, &authority);
         let threshold = authority.threshold();
         text.push_str(&format!(
-            "keys        {role:<10} {here} of {threshold} needed are here\n"
+            "keys        {role:<10} {here} here, {threshold} needed\n"
         ));
         let online = matches!(role.as_str(), "snapshot" | "timestamp");
-        if online && here < threshold {
+        let product = !matches!(role.as_str(), "root" | "targets") && !online;
+        let listed = !settings.keys_of(&role).is_empty();
+        if (online && here < threshold) || (product && listed && here == 0) {
             findings.push(format!(
-                "{role} can't be signed here: put its key into publisher.toml"
+                "{role} can't be signed here: its keys in publisher.toml are missing or not its own"
             ));
         }
         if role == "root" && authority.distinct_keys().len() == threshold {
@@ -62,15 +64,7 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
             findings.push("one stolen root key is the publisher: root set-threshold 2".to_owned());
         }
     }
-    let staged = Staged::load(&layout)?;
-    for lack in staged.lacks(&in_force)? {
-        findings.push(format!(
-            "staged {} waits for {} more signatures by its {} keys",
-            lack.role,
-            lack.threshold - lack.valid,
-            lack.keys
-        ));
-    }
+    findings.extend(waiting(&layout, &settings, &in_force)?);
     for finding in &findings {
         text.push_str(&format!("attention   {finding}\n"));
     }
@@ -81,6 +75,34 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
     } else {
         Exit::No
     })
+}
+
+/// What keeps the next publication from being made.
+fn waiting(
+    layout: &Layout,
+    settings: &Settings,
+    in_force: &InForce,
+) -> Result<Vec<String>, CliError> {
+    let mut findings = Vec::new();
+    if let Some(account) = in_force.repository.root.account()
+        && settings.account_uri(&layout.folder, account).is_err()
+    {
+        findings.push("the account's key is not here: nothing can be published".to_owned());
+    }
+    let staged = Staged::load(layout, in_force)?;
+    let lacks = staged.lacks(in_force)?;
+    if lacks.is_empty() && !staged.documents.is_empty() {
+        findings.push("what is staged has all its signatures: publish".to_owned());
+    }
+    for lack in lacks {
+        findings.push(format!(
+            "staged {} waits for {} more signatures by its {} keys",
+            lack.role,
+            lack.threshold - lack.valid,
+            lack.keys
+        ));
+    }
+    Ok(findings)
 }
 
 /// Role, expiry and how long such a document lives.

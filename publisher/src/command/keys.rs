@@ -13,6 +13,7 @@ use manifests::client::Repository;
 use manifests::delegations::{Delegation, Delegations};
 use manifests::envelope::Authority;
 use manifests::root::Role;
+use protocol::limits::ACCOUNT_CHANGES_MAX;
 use serde_json::json;
 
 use crate::account_changes;
@@ -189,6 +190,11 @@ fn rotate_account(args: &RotateArgs, folder: &Path, output: Output) -> Result<Ex
             CliError::new(Exit::Key, "the root names no account")
                 .hint("streembit-publisher root show")
         })?;
+        if account_changes::chain(&change.layout, old)?.len() >= ACCOUNT_CHANGES_MAX {
+            let message = format!("the account has changed {ACCOUNT_CHANGES_MAX} times");
+            return Err(CliError::new(Exit::No, message)
+                .hint("heads carry no more changes: devices need a new pin, of a new root 1"));
+        }
         let old = keyfile::open(&change.settings.account_uri(folder, old)?)?;
         let uri = match &args.new {
             Some(uri) => uri.clone(),

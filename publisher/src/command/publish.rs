@@ -60,6 +60,7 @@ pub fn refresh(folder: &Path, output: Output) -> Result<Exit, CliError> {
 /// [`CliError`] if there is no such release; [`Exit::Quorum`] if it is staged and lacks signatures.
 pub fn yank(args: &YankArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let (mut change, product) = Change::open_product(folder, args.product.as_ref())?;
+    let keys = OnlineKeys::open(&change)?;
     let role = product_of(&change.in_force.repository, &product)?;
     let mut targets = role.targets().iter();
     let found = targets.find(|(_, target)| {
@@ -75,8 +76,9 @@ pub fn yank(args: &YankArgs, folder: &Path, output: Output) -> Result<Exit, CliE
     })?;
     output.note(Preview::text(&change.preview()));
     change.sign_with_keys_here(output)?;
-    change.save()?;
-    let keys = OnlineKeys::open(&change)?;
+    if !change.lacks()?.is_empty() {
+        change.save()?;
+    }
     report(&publish(&change, &keys)?, "yanked", output)
 }
 

@@ -10,7 +10,7 @@ use manifests::digest::Blake3;
 use manifests::envelope::Metadata as _;
 use manifests::limits;
 use manifests::name::Name;
-use manifests::product::ProductTarget;
+use manifests::product::{Product, ProductTarget};
 use manifests::release::{Content, Release};
 use serde::Serialize;
 
@@ -91,7 +91,8 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         release: Some(release.clone()),
     };
     change.edit(product.as_str(), |signed| {
-        edit::add_target(signed, name.as_str(), target.to_target().to_json())
+        edit::add_target(signed, name.as_str(), target.to_target().to_json())?;
+        edit::set_newest(signed, (release.release, release.security_version))
     })?;
     change
         .layout
@@ -131,14 +132,13 @@ fn store_image(
 ) -> Result<(StoredBlob, Release), CliError> {
     let (layout, settings) = (&change.layout, &change.settings);
     let role = product_of(&change.in_force.repository, product)?;
-    let newest = role.releases().max_by_key(|release| release.release);
-    let next = newest.map_or(1, |newest| newest.release + 1);
+    let (newest, floor) = counters(change, role, product);
+    let next = newest + 1;
     let release = args.release.unwrap_or(next);
     if release < next {
         let message = format!("release counter {release} is not above {}", next - 1);
         return Err(CliError::new(Exit::Rollback, message).hint("leave --release out"));
     }
-    let floor = newest.map_or(0, |newest| newest.security_version);
     let security_version = args.security_version.unwrap_or(floor);
     if security_version < floor {
         let message = format!("security version {security_version} is below {floor}");
@@ -169,6 +169,16 @@ fn store_image(
         deltas: Vec::new(),
     };
     Ok((stored, release))
+}
+
+/// The highest counters that devices may have seen, yanked releases among them: release and security
+/// version.
+fn counters(change: &Change, role: &Product, product: &Name) -> (u64, u64) {
+    let document = change.in_force.documents.get(product.as_str());
+    let noted = document.map_or((0, 0), |draft| edit::newest(draft.signed()));
+    role.releases().fold(noted, |(release, security), it| {
+        (release.max(it.release), security.max(it.security_version))
+    })
 }
 
 /// The hardware that a release fits.

@@ -155,6 +155,7 @@ pub fn run_product(
             edit::check_new_role(signed, name, &patterns)
         })?;
         let mut uris = args.key.clone();
+        threshold_of(name, uris.len().max(1), args.threshold)?;
         if uris.is_empty() {
             let protection = protection(args.no_passcode);
             uris.push(new_key(folder, name, Algorithm::P256, protection)?);
@@ -189,22 +190,7 @@ fn delegation(
     threshold: Option<u64>,
 ) -> Result<Delegation, CliError> {
     check_role_name(name.as_str())?;
-    let count = keys.len();
-    let threshold = threshold
-        .or_else(|| (count == 1).then_some(1))
-        .ok_or_else(|| {
-            CliError::new(
-                Exit::Usage,
-                format_args!("{name} has {count} keys and no threshold"),
-            )
-            .hint(format_args!(
-                "--threshold N: how many of the {count} must sign"
-            ))
-        })?;
-    if threshold > count as u64 {
-        let message = format!("role {name}: threshold {threshold} with {count} keys");
-        return Err(CliError::new(Exit::Usage, message).hint("add keys first"));
-    }
+    let threshold = threshold_of(name.as_str(), keys.len(), threshold)?;
     let keys = keys.iter().map(|key| (key_id(key), key.clone().into()));
     let authority = Authority::new(keys.collect(), threshold)
         .context(Exit::Usage, format_args!("role {name}"))?;
@@ -218,6 +204,24 @@ fn delegation(
         scope: Scope::Paths(patterns),
         terminating: true,
     })
+}
+
+/// The threshold of a role with `count` keys, which has to be said where there are several.
+fn threshold_of(name: &str, count: usize, threshold: Option<u64>) -> Result<u64, CliError> {
+    let usage = |message: String| CliError::new(Exit::Usage, message);
+    match threshold {
+        None if count == 1 => Ok(1),
+        None => Err(
+            usage(format!("{name} has {count} keys and no threshold")).hint(format_args!(
+                "--threshold N: how many of the {count} must sign"
+            )),
+        ),
+        Some(threshold) if threshold > count as u64 => {
+            let message = format!("role {name}: threshold {threshold} with {count} keys");
+            Err(usage(message).hint("name more keys: --key"))
+        }
+        Some(threshold) => Ok(threshold),
+    }
 }
 
 /// Refuses names whose files would be those of top-level roles, where file names have no case too, and

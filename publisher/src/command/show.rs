@@ -26,7 +26,10 @@ pub struct Args {
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let settings = Settings::load(folder)?;
     let repository = Layout::new(folder).verify(OWN_CLOCK)?;
-    let role = product_of(&repository, &settings.product(args.product.as_ref())?)?;
+    let role = product_of(
+        &repository,
+        &settings.product(args.product.as_ref(), &repository)?,
+    )?;
     let mut targets = role.targets().iter();
     let found = targets.find_map(|(name, target)| {
         let release = target

@@ -133,7 +133,10 @@ fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError>
     if args.key.is_empty() {
         return Err(CliError::new(Exit::Usage, "no key is named").hint("sign FILE --key URI"));
     }
-    let folder = args.known.clone().unwrap_or_else(known::default_folder);
+    let folder = match &args.known {
+        Some(folder) => folder.clone(),
+        None => known::default_folder()?,
+    };
     let known = Known::load(&folder, &file.publisher_id)?;
     check_publisher(args, &file, &known)?;
     let in_force = file.in_force()?;
@@ -141,7 +144,23 @@ fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError>
         .check(&in_force, &file.staged)
         .map_err(|error| error.within(path.display()))?;
     // What has changed since this signer looked last, whoever changed it; all of it at first.
-    let preview = Preview::of(&known.documents, &file.staged.documents);
+    // What another signer of this machine has signed already is shown again.
+    let mut base = known.documents.clone();
+    for (role, draft) in &file.staged.documents {
+        if base
+            .get(role)
+            .is_some_and(|it| it.message() == draft.message())
+        {
+            base.remove(role);
+            base.extend(
+                in_force
+                    .documents
+                    .get(role)
+                    .map(|it| (role.clone(), it.clone())),
+            );
+        }
+    }
+    let preview = Preview::of(&base, &file.staged.documents);
     let text = format!(
         "publisher   {}\n{}{}",
         file.publisher_id,
@@ -152,12 +171,12 @@ fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError>
     output.result(&value, text)?;
     confirm(args)?;
     let signed = sign_by(&args.key, &in_force, &mut file.staged, output)?;
-    file.save(path)?;
     let documents = file.staged.documents.clone().into_iter();
     known.remember(
         &in_force,
         documents.filter(|(role, _)| signed.contains(role)),
     )?;
+    file.save(path)?;
     let lacks = file.staged.lacks(&in_force)?;
     output.result(
         &json!({ "file": path.display().to_string(), "lacks": lacks }),

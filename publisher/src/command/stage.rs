@@ -7,6 +7,7 @@ use cli::{CliError, Exit, Output};
 use serde_json::json;
 
 use crate::change::Change;
+use crate::command::keys::roles;
 use crate::preview::Preview;
 use crate::stage_file::StageFile;
 use crate::staged::{Lack, Staged};
@@ -35,8 +36,15 @@ pub struct ApproveArgs {
 /// [`CliError`] if nothing is staged.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     if args.discard {
-        let change = Change::open_unstaged(folder)?;
+        let mut change = Change::open_unstaged(folder)?;
         Staged::discard(&change.layout)?;
+        // Keys and products that were to come with it.
+        let repository = &change.in_force.repository;
+        let (roles, account) = (roles(repository), repository.root.account());
+        for retired in change.settings.retire(folder, &roles, account) {
+            output.note(format_args!("retired     {retired}"));
+        }
+        change.settings.save(folder)?;
         output.result(&json!({ "staged": [] }), "discarded")?;
         return Ok(Exit::Done);
     }

@@ -38,7 +38,7 @@ pub(super) fn run(
 ) -> Result<Exit, CliError> {
     let (layout, settings) = (Layout::new(folder), Settings::load(folder)?);
     let in_force = InForce::load(&layout)?;
-    let product = settings.product(args.product.as_ref())?;
+    let product = settings.product(args.product.as_ref(), &in_force.repository)?;
     let role = product_of(&in_force.repository, &product)?;
     let (name, target, version) = find(role, args.version.as_deref())?;
     if target.length > format.bytes_max() {
