@@ -351,7 +351,7 @@ fn changes_that_would_strand_somebody_are_refused() {
     let id = place.id("timestamp.key");
     for (args, word) in [
         (&["root", "set-threshold", "4"][..], "4 with 3 keys"),
-        (&["root", "set-threshold", "0"], "0 with 3 keys"),
+        (&["root", "set-threshold", "0"], "asks for nobody"),
         (&["root", "remove-key", "ffff"], "0 keys have the id"),
         (&["root", "remove-key", ""], "keys have the id"),
         (
@@ -361,7 +361,12 @@ fn changes_that_would_strand_somebody_are_refused() {
         (&["keys", "revoke", &id], "0 keys for a threshold"),
         (&["role", "set-threshold", "router", "1"], "no role router"),
         (&["role", "renew", "router"], "no role router"),
+        (&["role", "renew", "timestamp"], "signed with every change"),
         (&["keys", "rotate", "root"], "has 3 keys"),
+        (
+            &["keys", "rotate", "account", "--algorithm", "ed25519"],
+            "its key is P-256",
+        ),
         (&["root", "expire", "soon"], "no duration"),
         (&["sign"], "nothing is staged"),
         (&["publish"], "nothing is staged"),
@@ -372,6 +377,32 @@ fn changes_that_would_strand_somebody_are_refused() {
         assert!(error.fix().is_some(), "{args:?}: {error}");
     }
     assert!(!place.repository().join("staged.json").exists());
+}
+
+/// A rotation that is repeated before it is published makes no second key; without the key that is needed
+/// now nothing is half done.
+#[test]
+fn rotation_twice_and_missing_online_keys_change_nothing() {
+    let place = Place::new();
+    let rotate = ["keys", "rotate", "timestamp", "--no-passcode"];
+    place.done(&rotate);
+    let error = place.publisher(&rotate).unwrap_err();
+    assert!(error.to_string().contains("0 keys have the id"), "{error}");
+    assert!(!place.key("timestamp-3.key").exists());
+    place.done(&["stage", "--discard"]);
+    let key = place.key("timestamp.key");
+    fs::rename(&key, key.with_extension("away")).unwrap();
+    let before = place.metadata("timestamp.json");
+    for args in [&["refresh"][..], &["yank", "1.2.0"]] {
+        let error = place.publisher(args).unwrap_err();
+        assert_eq!(error.exit, Exit::Key, "{error}");
+        let words = "0 of 1 keys of timestamp are here";
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(place.metadata("timestamp.json"), before);
+    assert!(!place.repository().join("staged.json").exists());
+    fs::rename(key.with_extension("away"), &key).unwrap();
+    place.done(&["refresh"]);
 }
 
 /// Two publishers at once: one waits for the other or is told to.

@@ -150,10 +150,19 @@ impl Change {
         edit: impl FnOnce(&mut Json) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         if !self.staged.documents.contains_key(role) {
-            let current = self.in_force.documents.get(role).ok_or_else(|| {
-                CliError::new(Exit::Usage, format_args!("there is no role {role}"))
-                    .hint("streembit-publisher keys list")
-            })?;
+            let current = self
+                .in_force
+                .documents
+                .get(role)
+                .ok_or_else(|| match role {
+                    "snapshot" | "timestamp" => CliError::new(
+                        Exit::Usage,
+                        format_args!("{role} is signed with every change"),
+                    )
+                    .hint("streembit-publisher refresh"),
+                    _ => CliError::new(Exit::Usage, format_args!("there is no role {role}"))
+                        .hint("streembit-publisher keys list"),
+                })?;
             let mut draft = current.clone();
             let expires = self.now.after(self.settings.lives()?.of(role));
             draft.edit(|signed| edit::next_version(signed, expires))?;

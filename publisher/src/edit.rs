@@ -228,20 +228,33 @@ pub fn remove_role(signed: &mut Json, name: &str) -> Result<(), CliError> {
     drop_unused_keys(signed, &place)
 }
 
-/// Takes a key from a role. Ids may be shortened.
+fn fits(known: &Json, id: &str) -> bool {
+    known.as_str().is_some_and(|known| known.starts_with(id))
+}
+
+/// Whether a role has one key of this id, which may be shortened.
 ///
 /// # Errors
-/// [`CliError`] with [`Exit::Usage`] if the role has no such key, or several, or too few would be left.
-pub fn remove_key(signed: &mut Json, place: &Place, id: &str) -> Result<(), CliError> {
-    let entry = role_entry(signed, place)?;
-    let threshold = entry.integer("threshold", 1).map_err(|_| malformed())?;
-    let ids = items(member(entry, "keyids")?)?;
-    let fits = |known: &Json| known.as_str().is_some_and(|known| known.starts_with(id));
-    let found = ids.iter().filter(|known| fits(known)).count();
+/// [`CliError`] with [`Exit::Usage`] if it has none, or several.
+pub fn check_key(signed: &mut Json, place: &Place, id: &str) -> Result<(), CliError> {
+    let ids = items(member(role_entry(signed, place)?, "keyids")?)?;
+    let found = ids.iter().filter(|known| fits(known, id)).count();
     if found != 1 || id.is_empty() {
         let message = format!("role {}: {found} keys have the id {id}", place.role());
         return Err(CliError::new(Exit::Usage, message).hint("streembit-publisher keys list"));
     }
+    Ok(())
+}
+
+/// Takes a key from a role. Ids may be shortened.
+///
+/// # Errors
+/// As [`check_key`]; or too few keys would be left.
+pub fn remove_key(signed: &mut Json, place: &Place, id: &str) -> Result<(), CliError> {
+    check_key(signed, place, id)?;
+    let entry = role_entry(signed, place)?;
+    let threshold = entry.integer("threshold", 1).map_err(|_| malformed())?;
+    let ids = items(member(entry, "keyids")?)?;
     if (ids.len() as u64) <= threshold {
         let message = format!(
             "role {} would have {} keys for a threshold of {threshold}",
@@ -252,7 +265,7 @@ pub fn remove_key(signed: &mut Json, place: &Place, id: &str) -> Result<(), CliE
             CliError::new(Exit::Usage, message).hint("add a key first, or lower the threshold")
         );
     }
-    ids.retain(|known| !fits(known));
+    ids.retain(|known| !fits(known, id));
     drop_unused_keys(signed, place)
 }
 
@@ -288,7 +301,11 @@ fn drop_unused_keys(signed: &mut Json, place: &Place) -> Result<(), CliError> {
 pub fn set_threshold(signed: &mut Json, place: &Place, threshold: u64) -> Result<(), CliError> {
     let entry = role_entry(signed, place)?;
     let keys = items(member(entry, "keyids")?)?.len() as u64;
-    if threshold == 0 || threshold > keys {
+    if threshold == 0 {
+        let message = format!("role {}: a threshold of 0 asks for nobody", place.role());
+        return Err(CliError::new(Exit::Usage, message).hint("at least 1"));
+    }
+    if threshold > keys {
         let message = format!(
             "role {}: threshold {threshold} with {keys} keys",
             place.role()

@@ -42,9 +42,24 @@ impl OnlineKeys {
             CliError::new(Exit::Key, "the root names no account")
                 .hint("streembit-publisher root show")
         })?;
+        let online = |role: Role, uris: &[String]| {
+            let signers = settings::signers(folder, uris, |_| true)?;
+            let wanted = root.role(role).distinct_keys();
+            let public = |signer: &Signer| RoleKey::from(signer.public().clone());
+            let here = signers.iter().filter(|it| wanted.contains(&public(it)));
+            let (here, threshold) = (here.count(), root.role(role).threshold());
+            if here < threshold {
+                let role = role.name();
+                let message = format!("{here} of {threshold} keys of {role} are here");
+                return Err(
+                    CliError::new(Exit::Key, message).hint("streembit-publisher keys list, doctor")
+                );
+            }
+            Ok(signers)
+        };
         Ok(Self {
-            snapshot: settings::signers(folder, &keys.snapshot, |_| true)?,
-            timestamp: settings::signers(folder, &keys.timestamp, |_| true)?,
+            snapshot: online(Role::Snapshot, &keys.snapshot)?,
+            timestamp: online(Role::Timestamp, &keys.timestamp)?,
             account: cli::keyfile::open(&change.settings.account_uri(folder, account)?)?,
         })
     }

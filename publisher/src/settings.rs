@@ -343,6 +343,22 @@ pub fn path_in(folder: &Path) -> PathBuf {
     folder.join("publisher.toml")
 }
 
+/// A key URI of the command line as the settings keep it: its path starts at the current folder there, at
+/// the repository's here.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`] for a malformed URI.
+pub fn given(folder: &Path, uri: &str) -> Result<String, CliError> {
+    let KeyUri::File(path) = KeyUri::parse(uri).context(Exit::Key, format_args!("key {uri:?}"))?
+    else {
+        return Ok(uri.to_owned());
+    };
+    let absolute = |path: &Path| std::path::absolute(path).context(Exit::Key, path.display());
+    let (path, folder) = (absolute(Path::new(&path))?, absolute(folder)?);
+    let path = path.strip_prefix(folder).unwrap_or(&path);
+    Ok(format!("file:{}", path.display()))
+}
+
 /// A key URI with its relative path resolved against the repository's folder.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use crate::command::keys::{new_key, protection};
 use crate::command::role::check_role_name;
 use crate::metadata;
 use crate::repository::{Files, Layout};
-use crate::settings::{KeyUris, Lives, ProductSettings, Settings, path_in};
+use crate::settings::{self, KeyUris, Lives, ProductSettings, Settings, path_in};
 
 /// How old the newest timestamp may be before a device reports that it is cut off.
 const STALENESS: Duration = Duration::from_secs(14 * 86_400);
@@ -218,7 +218,8 @@ fn create_keys(
 ) -> Result<Settings, CliError> {
     let protection = protection(args.no_passcode);
     let create = |name: &str, algorithm: Algorithm| new_key(folder, name, algorithm, protection);
-    let mut root = args.root_key.clone();
+    let given = args.root_key.iter().map(|uri| settings::given(folder, uri));
+    let mut root = given.collect::<Result<Vec<_>, _>>()?;
     let created = if root.is_empty() { args.root_keys } else { 0 };
     for number in 1..=created {
         let algorithm = if number % 2 == 1 {

@@ -66,9 +66,9 @@ pub struct RotateArgs {
     /// The key that comes, a key URI [default: a new key file]
     #[arg(long, value_name = "URI")]
     pub new: Option<String>,
-    /// Algorithm of a new key file
-    #[arg(long, default_value = "ed25519")]
-    pub algorithm: Algorithm,
+    /// Algorithm of a new key file [default: that of the old key]
+    #[arg(long)]
+    pub algorithm: Option<Algorithm>,
     /// Don't encrypt a new key file
     #[arg(long)]
     pub no_passcode: bool,
@@ -185,6 +185,10 @@ fn revoke(id: &str, folder: &Path, output: Output) -> Result<Exit, CliError> {
 fn rotate_account(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
     super::root::stage(folder, output, |change| {
         change.check_unstaged("root")?;
+        if args.old.is_some() || args.algorithm.is_some_and(|it| it != Algorithm::P256) {
+            let message = "there is one account, and its key is P-256";
+            return Err(CliError::new(Exit::Usage, message).hint("leave --old and --algorithm out"));
+        }
         let in_force = change.in_force.repository.root.account();
         let old = in_force.ok_or_else(|| {
             CliError::new(Exit::Key, "the root names no account")
@@ -197,7 +201,7 @@ fn rotate_account(args: &RotateArgs, folder: &Path, output: Output) -> Result<Ex
         }
         let old = keyfile::open(&change.settings.account_uri(folder, old)?)?;
         let uri = match &args.new {
-            Some(uri) => uri.clone(),
+            Some(uri) => settings::given(folder, uri)?,
             None => {
                 let name = free_name(folder, "account")?;
                 new_key(folder, &name, Algorithm::P256, protection(args.no_passcode))?
@@ -237,11 +241,20 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
                 );
             }
         };
+        let place = Place::of(&args.role);
+        // Before a key is made that nobody could use.
+        change.edit(place.document(), |signed| {
+            edit::check_key(signed, &place, &old)
+        })?;
         let uri = match &args.new {
-            Some(uri) => uri.clone(),
+            Some(uri) => settings::given(folder, uri)?,
             None => {
+                let mut keys = authority.keys().iter();
+                let same = keys.find(|(id, _)| id.starts_with(&old));
+                let same = same.and_then(|(_, key)| Some(key.ours()?.algorithm()));
+                let algorithm = args.algorithm.or(same).unwrap_or(Algorithm::Ed25519);
                 let name = free_name(folder, &args.role)?;
-                new_key(folder, &name, args.algorithm, protection(args.no_passcode))?
+                new_key(folder, &name, algorithm, protection(args.no_passcode))?
             }
         };
         let key = Signer::proven(&settings::resolve(folder, &uri)?)?;
@@ -254,7 +267,6 @@ fn rotate(args: &RotateArgs, folder: &Path, output: Output) -> Result<Exit, CliE
             uris.push(uri);
             settings.save(folder)?;
         }
-        let place = Place::of(&args.role);
         change.edit(place.document(), |signed| {
             edit::add_key(signed, &place, &key)?;
             edit::remove_key(signed, &place, &old)

@@ -154,7 +154,8 @@ pub fn run_product(
         change.edit("targets", |signed| {
             edit::check_new_role(signed, name, &patterns)
         })?;
-        let mut uris = args.key.clone();
+        let given = args.key.iter().map(|uri| settings::given(folder, uri));
+        let mut uris = given.collect::<Result<Vec<_>, _>>()?;
         threshold_of(name, uris.len().max(1), args.threshold)?;
         if uris.is_empty() {
             let protection = protection(args.no_passcode);

@@ -180,7 +180,15 @@ fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError>
     let lacks = file.staged.lacks(&in_force)?;
     output.result(
         &json!({ "file": path.display().to_string(), "lacks": lacks }),
-        format_args!("signed      {}", path.display()),
+        format_args!(
+            "signed      {}\n{}",
+            path.display(),
+            if lacks.is_empty() {
+                "complete    next: streembit-publisher approve, at the publisher's".to_owned()
+            } else {
+                Lack::summary(&lacks)
+            }
+        ),
     )?;
     Ok(Exit::Done)
 }
