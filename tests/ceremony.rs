@@ -10,6 +10,7 @@ use cli::{CliError, Exit};
 use manifests::json::{self, Json};
 use support::ceremony::Signer;
 use support::device::{Kind, Published};
+use support::programs;
 use support::repository::slot;
 
 /// A repository whose product needs two keys: CI's and that of an approver, who signs elsewhere.
@@ -212,6 +213,28 @@ fn file_that_was_signed_before_is_signed_again() {
         place.approver.sign_known(&file, &place.key).unwrap(),
         Exit::Done
     );
+}
+
+/// Two signers at one machine: the second is shown what the first was shown.
+#[test]
+fn second_signer_of_a_machine_sees_the_change_k77() {
+    let place = Ceremony::new();
+    place.done(&["root", "expire", "in 2 years"]);
+    let file = place.file("change.stage");
+    place.done(&["stage", &file]);
+    let known = place.file("known");
+    for (key, words) in [("root-1", "+ /version 2"), ("root-2", "/version 1 -> 2")] {
+        let key = place.repository().join("keys").join(format!("{key}.key"));
+        let key = format!("file:{}", key.display());
+        let publisher = place.approver.publisher();
+        let args = ["--json", "sign", &file, "--key", &key, "--known", &known];
+        let mut command = programs::command("streembit-publisher", &place.repository());
+        let output = command.args(args).args(["--publisher", publisher]).output();
+        let said = programs::text(&output.unwrap());
+        assert!(said.contains("/expires") && said.contains(words), "{said}");
+    }
+    place.done(&["approve", &file]);
+    place.done(&["publish"]);
 }
 
 /// Whose file it is, is for the signer to say: it could be anybody's (K77).

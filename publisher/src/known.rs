@@ -70,6 +70,21 @@ impl Known {
         Ok(())
     }
 
+    /// What a change is shown against: what this signer saw last, whoever has changed it since; nothing at
+    /// first. What another signer of this machine has signed already is shown against what is in force.
+    pub fn base(&self, in_force: &InForce, staged: &Staged) -> Drafts {
+        let mut base = self.documents.clone();
+        for (role, draft) in &staged.documents {
+            let signed = base.get(role).map(Draft::message);
+            if signed.is_some_and(|signed| signed == draft.message()) {
+                base.remove(role);
+                let before = in_force.documents.get(role).cloned();
+                base.extend(before.map(|before| (role.clone(), before)));
+            }
+        }
+        base
+    }
+
     /// Notes what is in force and what was signed.
     ///
     /// # Errors

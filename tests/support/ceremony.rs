@@ -25,6 +25,11 @@ impl Signer {
         }
     }
 
+    /// The publisher's id.
+    pub fn publisher(&self) -> &str {
+        &self.publisher
+    }
+
     /// A path on this machine.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -111,7 +111,7 @@ fn check_publisher(args: &Args, file: &StageFile, known: &Known) -> Result<(), C
 }
 
 /// What is in force by the file, and until when.
-fn lives(in_force: &InForce) -> String {
+fn standing(in_force: &InForce) -> String {
     let repository = &in_force.repository;
     let top = [
         ("root", repository.root.header()),
@@ -143,28 +143,12 @@ fn sign_file(args: &Args, path: &Path, output: Output) -> Result<Exit, CliError>
     known
         .check(&in_force, &file.staged)
         .map_err(|error| error.within(path.display()))?;
-    // What has changed since this signer looked last, whoever changed it; all of it at first.
-    // What another signer of this machine has signed already is shown again.
-    let mut base = known.documents.clone();
-    for (role, draft) in &file.staged.documents {
-        if base
-            .get(role)
-            .is_some_and(|it| it.message() == draft.message())
-        {
-            base.remove(role);
-            base.extend(
-                in_force
-                    .documents
-                    .get(role)
-                    .map(|it| (role.clone(), it.clone())),
-            );
-        }
-    }
+    let base = known.base(&in_force, &file.staged);
     let preview = Preview::of(&base, &file.staged.documents);
     let text = format!(
         "publisher   {}\n{}{}",
         file.publisher_id,
-        lives(&in_force),
+        standing(&in_force),
         Preview::text(&preview)
     );
     let value = json!({ "publisher_id": file.publisher_id.to_string(), "staged": preview });
@@ -198,7 +182,7 @@ fn confirm(args: &Args) -> Result<(), CliError> {
     if args.yes || !io::stdin().is_terminal() || args.key.iter().any(|uri| uri == "-") {
         return Ok(());
     }
-    drop(rprompt("Sign this change? [y/N] "));
+    drop(prompt("Sign this change? [y/N] "));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
@@ -207,7 +191,7 @@ fn confirm(args: &Args) -> Result<(), CliError> {
     Err(CliError::new(Exit::No, "not signed"))
 }
 
-fn rprompt(text: &str) -> io::Result<()> {
+fn prompt(text: &str) -> io::Result<()> {
     use std::io::Write as _;
     let mut terminal = io::stderr().lock();
     terminal.write_all(text.as_bytes())?;
