@@ -229,6 +229,17 @@ fn root_first_then_products() {
         let args = publisher::args::Args::try_parse_from([&start[..], args].concat());
         args.unwrap().run()
     };
+    for args in [
+        &["--timestamp-life", "soon"][..],
+        &["--root-keys", "1", "--root-threshold", "2"],
+    ] {
+        let init = ["root", "init", "--no-passcode"];
+        assert_eq!(
+            run(&[&init[..], args].concat()).unwrap_err().exit,
+            Exit::Usage
+        );
+        assert!(!repository.exists(), "{args:?}");
+    }
     assert_eq!(run(&["root", "init", "--no-passcode"]).unwrap(), Exit::Done);
     for command in ["verify", "refresh", "list"] {
         assert_eq!(run(&[command]).unwrap(), Exit::Done, "{command}");

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use cli::durable::{self, Access};
 use cli::exit::Context as _;
-use cli::{CliError, Exit, Output};
+use cli::{CliError, Exit, Output, human};
 use keys::{Algorithm, PublicKey};
 use manifests::digest::Sha256;
 use manifests::instant::UtcTime;
@@ -192,6 +192,9 @@ fn check(args: &RootArgs, folder: &Path) -> Result<u64, CliError> {
         let message = format!("{} is a repository already", folder.display());
         return Err(CliError::new(Exit::Usage, message).hint("choose another --repository"));
     }
+    human::parse_duration(&args.timestamp_life)
+        .context(Exit::Usage, "--timestamp-life")
+        .map_err(|error| error.hint("such as 7d"))?;
     if folder.join("keys").exists() {
         let message = format!("{} holds keys and no settings", folder.display());
         return Err(CliError::new(Exit::Usage, message)
