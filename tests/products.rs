@@ -396,3 +396,29 @@ fn staged_product_stops_no_release() {
         Exit::Done
     );
 }
+
+/// A mirror that stands still, and says so truly, keeps nothing new from a device that has another (M18).
+#[test]
+fn frozen_mirror_silences_nobody_m18() {
+    let two = Two::new();
+    let frozen = tempfile::tempdir().unwrap();
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(two.repository())
+        .arg(frozen.path().join("repository"))
+        .status();
+    assert!(copied.unwrap().success());
+    let (still, live) = (
+        Mirror::start(&frozen.path().join("repository")),
+        Mirror::start(&two.repository()),
+    );
+    let device = Device::new(
+        &two.published,
+        &format!("{}', '{}", still.url(), live.url()),
+    );
+    assert_eq!(device.run(&["check"]).unwrap(), Exit::Done);
+    let before = device.state().newest_seen.unwrap().0;
+    two.done(&["refresh"]);
+    assert_eq!(device.run(&["check"]).unwrap(), Exit::Done);
+    assert_eq!(device.state().newest_seen.unwrap().0, before + 1);
+}
