@@ -8,6 +8,7 @@ use manifests::json::Json;
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
 use support::programs;
+use support::publisher::{copy, done};
 use support::repository::slot;
 
 use crate::agent_refusals::{Trust, World};
@@ -145,4 +146,23 @@ fn refuses_older_timestamp_m11() {
     let words = ["timestamp.json", "version 2 is older", "rollback"];
     world.refuses_untouched(Trust::Same, Exit::Rollback, &words);
     assert_eq!(world.finishes(), "delta");
+}
+
+/// A mirror that stands still, and says so truly, keeps nothing new from a device that has another (M18).
+#[test]
+fn frozen_mirror_silences_nobody_m18() {
+    let published = Published::new(Kind::Raw);
+    let repository = published.repository();
+    let frozen = tempfile::tempdir().unwrap();
+    copy(&repository, &frozen.path().join("repository"));
+    let (still, live) = (
+        Mirror::start(&frozen.path().join("repository")),
+        Mirror::start(&repository),
+    );
+    let device = Device::new(&published, &format!("{}', '{}", still.url(), live.url()));
+    assert_eq!(device.run(&["check"]).unwrap(), Exit::Done);
+    let before = device.state().newest_seen.unwrap().0;
+    done(&repository, &["refresh"]);
+    assert_eq!(device.run(&["check"]).unwrap(), Exit::Done);
+    assert_eq!(device.state().newest_seen.unwrap().0, before + 1);
 }

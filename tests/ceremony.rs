@@ -4,13 +4,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::Parser as _;
-use cli::program::Program as _;
 use cli::{CliError, Exit};
 use manifests::json::{self, Json};
 use support::ceremony::Signer;
 use support::device::{Kind, Published};
 use support::programs;
+use support::publisher::{copy, done, key_uri, publisher};
 use support::repository::slot;
 
 /// A repository whose product needs two keys: CI's and that of an approver, who signs elsewhere.
@@ -53,20 +52,13 @@ impl Ceremony {
     }
 
     fn publisher(&self, args: &[&str]) -> Result<Exit, CliError> {
-        publisher_in(&self.repository(), args)
+        publisher(&self.repository(), args)
     }
 
     #[track_caller]
     fn done(&self, args: &[&str]) {
-        assert_eq!(self.publisher(args).unwrap(), Exit::Done, "{args:?}");
+        done(&self.repository(), args);
     }
-}
-
-fn publisher_in(repository: &std::path::Path, args: &[&str]) -> Result<Exit, CliError> {
-    let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
-    publisher::args::Args::try_parse_from([&start[..], args].concat())
-        .unwrap()
-        .run()
 }
 
 fn new_key(signer: &Signer, name: &str) -> String {
@@ -101,20 +93,6 @@ fn signatures(entries: &[(&str, &str)]) -> Json {
     Json::Array(entries.iter().map(entry).collect())
 }
 
-/// Copies a folder, as CI would that goes its own way.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 /// A file that was altered on its way says so before anything is signed.
 #[test]
 fn altered_file_is_refused_k77() {
@@ -123,8 +101,7 @@ fn altered_file_is_refused_k77() {
     let file = place.file("change.stage");
     place.done(&["stage", &file]);
     let good = fs::read_to_string(&file).unwrap();
-    let root_key = place.repository().join("keys/root-1.key");
-    let root_key = format!("file:{}", root_key.display());
+    let root_key = key_uri(&place.repository(), "root-1");
     for (from, to) in [
         ("streembit-stage/1", "streembit-stage/2"),
         ("\"publisher_id\": \"", "\"publisher_id\": \"0"),
@@ -145,20 +122,20 @@ fn altered_file_is_refused_k77() {
 fn file_that_hides_a_change_is_refused_k70() {
     let place = Ceremony::new();
     let ci = tempfile::tempdir().unwrap();
-    copy(&place.repository(), ci.path());
+    let ci = ci.path().join("ci");
+    copy(&place.repository(), &ci);
     let file = place.two_keys();
     place.done(&["approve", &file]);
     place.done(&["publish"]);
     // CI's copy is from before: there its key alone publishes a release that the approver never saw.
     let evil = place.file("evil.img");
     fs::write(&evil, vec![7; 100_000]).unwrap();
-    let done = |args: &[&str]| assert_eq!(publisher_in(ci.path(), args).unwrap(), Exit::Done);
-    done(&["release", &evil, "--version", "1.9.0"]);
-    done(&["role", "add-key", "cam", &place.key]);
-    done(&["role", "renew", "cam"]);
-    done(&["sign"]);
+    done(&ci, &["release", &evil, "--version", "1.9.0"]);
+    done(&ci, &["role", "add-key", "cam", &place.key]);
+    done(&ci, &["role", "renew", "cam"]);
+    done(&ci, &["sign"]);
     let file = place.file("evil.stage");
-    done(&["stage", &file]);
+    done(&ci, &["stage", &file]);
     let error = place.approver.sign_known(&file, &place.key).unwrap_err();
     assert_eq!(error.exit, Exit::Equivocation, "{error}");
     assert!(
@@ -169,9 +146,10 @@ fn file_that_hides_a_change_is_refused_k70() {
     );
     // The same state with the approver's own signature missing from it is simply older.
     let old = tempfile::tempdir().unwrap();
-    copy(&place.repository(), old.path());
+    let old = old.path().join("old");
+    copy(&place.repository(), &old);
     for name in ["2.targets.json", "4.cam.json"] {
-        assert!(old.path().join("metadata").join(name).exists(), "{name}");
+        assert!(old.join("metadata").join(name).exists(), "{name}");
     }
     place.done(&["role", "renew", "targets"]);
     place.done(&["role", "renew", "cam"]);
@@ -184,10 +162,9 @@ fn file_that_hides_a_change_is_refused_k70() {
     );
     place.done(&["approve", &file]);
     place.done(&["publish"]);
-    let done = |args: &[&str]| assert_eq!(publisher_in(old.path(), args).unwrap(), Exit::Done);
-    done(&["role", "set-threshold", "cam", "1"]);
+    done(&old, &["role", "set-threshold", "cam", "1"]);
     let file = place.file("old.stage");
-    done(&["stage", &file]);
+    done(&old, &["stage", &file]);
     let error = place.approver.sign_known(&file, &place.key).unwrap_err();
     assert_eq!(error.exit, Exit::Rollback, "{error}");
     assert!(
@@ -224,8 +201,7 @@ fn second_signer_of_a_machine_sees_the_change_k77() {
     place.done(&["stage", &file]);
     let known = place.file("known");
     for (key, words) in [("root-1", "+ /version 2"), ("root-2", "/version 1 -> 2")] {
-        let key = place.repository().join("keys").join(format!("{key}.key"));
-        let key = format!("file:{}", key.display());
+        let key = key_uri(&place.repository(), key);
         let publisher = place.approver.publisher();
         let args = ["--json", "sign", &file, "--key", &key, "--known", &known];
         let mut command = programs::command("streembit-publisher", &place.repository());
@@ -233,6 +209,27 @@ fn second_signer_of_a_machine_sees_the_change_k77() {
         let said = programs::text(&output.unwrap());
         assert!(said.contains("/expires") && said.contains(words), "{said}");
     }
+    place.done(&["approve", &file]);
+    place.done(&["publish"]);
+}
+
+/// A key that comes through standard input is in no argument, no environment and no file.
+#[test]
+fn key_from_standard_input_signs_k75() {
+    let place = Ceremony::new();
+    place.done(&["role", "renew", "cam"]);
+    let file = place.file("change.stage");
+    place.done(&["stage", &file]);
+    let key = fs::File::open(place.repository().join("keys/cam.key")).unwrap();
+    let known = place.file("known");
+    let args = ["sign", &file, "--key", "-", "--known", &known];
+    let mut command = programs::command("streembit-publisher", &place.repository());
+    let signing = command.args(args).stdin(key);
+    let output = signing
+        .args(["--publisher", place.approver.publisher()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", programs::text(&output));
     place.done(&["approve", &file]);
     place.done(&["publish"]);
 }
@@ -246,7 +243,7 @@ fn unknown_publisher_has_to_be_named_k77() {
     let file = place.file("change.stage");
     place.done(&["stage", &file]);
     let stranger = Signer::new(&other.repository());
-    let key = format!("file:{}", place.repository().join("keys/cam.key").display());
+    let key = key_uri(&place.repository(), "cam");
     let error = stranger.sign_known(&file, &key).unwrap_err();
     assert_eq!(error.exit, Exit::Usage, "{error}");
     assert!(
@@ -279,7 +276,7 @@ fn root_under_the_name_of_a_product_is_not_signed_k77() {
         *slot(envelope, &["signed"]) = root.member("signed").unwrap().clone();
         *slot(envelope, &["signed", "version"]) = Json::from(4_u64);
     });
-    let key = format!("file:{}", place.repository().join("keys/cam.key").display());
+    let key = key_uri(&place.repository(), "cam");
     let before = fs::read(&file).unwrap();
     let error = place.approver.sign(&file, &key).unwrap_err();
     assert!(

@@ -74,7 +74,8 @@ fn clock_ahead_raises_no_floor_c90() {
     assert_eq!(device.run(&["install"]).unwrap(), Exit::Reboot);
 }
 
-/// A device without a battery updates from a mirror before anybody has set its clock.
+/// A device without a battery updates from a mirror before anybody has set its clock, and learns the time
+/// from the release head that the mirror has.
 #[test]
 fn device_without_a_clock_updates_from_a_mirror_c90() {
     if !can_fake() {
@@ -83,6 +84,7 @@ fn device_without_a_clock_updates_from_a_mirror_c90() {
     let published = Published::new(Kind::Raw);
     let mirror = Mirror::start(&published.repository());
     let device = Device::new(&published, &mirror.url());
+    let before = unix_now() - DAY;
     let output = at_time(NO_CLOCK, &device, &["install"]).output().unwrap();
     assert_eq!(
         output.status.code(),
@@ -91,6 +93,9 @@ fn device_without_a_clock_updates_from_a_mirror_c90() {
         text(&output)
     );
     assert_eq!(device.state().pending.unwrap().image.version, "1.2.0");
+    // The head beside the metadata says when it was signed.
+    let floor = device.state().time_floor;
+    assert!((before..=unix_now()).contains(&floor), "{floor}");
 }
 
 /// It learns the time from the signed release head that peers give.

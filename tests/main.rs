@@ -30,6 +30,7 @@ mod operations;
 mod pin;
 mod products;
 mod publisher_crash;
+mod publisher_refusals;
 mod rollback;
 mod root_chain;
 mod rotation;

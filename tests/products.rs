@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::Parser as _;
-use cli::program::Program as _;
 use cli::{CliError, Exit};
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
+use support::publisher::{done, key_uri, publisher};
 
 /// A repository with the products `cam`, which has releases, and `router`.
 struct Two {
@@ -41,16 +40,12 @@ impl Two {
     }
 
     fn publisher(&self, args: &[&str]) -> Result<Exit, CliError> {
-        let repository = self.repository();
-        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
-        publisher::args::Args::try_parse_from([&start[..], args].concat())
-            .unwrap()
-            .run()
+        publisher(&self.repository(), args)
     }
 
     #[track_caller]
     fn done(&self, args: &[&str]) {
-        assert_eq!(self.publisher(args).unwrap(), Exit::Done, "{args:?}");
+        done(&self.repository(), args);
     }
 
     #[track_caller]
@@ -71,7 +66,7 @@ impl Two {
     }
 
     fn key_uri(&self, name: &str) -> String {
-        format!("file:{}", self.key(name).display())
+        key_uri(&self.repository(), name)
     }
 
     fn metadata(&self, name: &str) -> String {
@@ -224,11 +219,7 @@ fn removed_role_comes_back_with_a_higher_version() {
 fn root_first_then_products() {
     let folder = tempfile::tempdir().unwrap();
     let repository = folder.path().join("repository");
-    let run = |args: &[&str]| {
-        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
-        let args = publisher::args::Args::try_parse_from([&start[..], args].concat());
-        args.unwrap().run()
-    };
+    let run = |args: &[&str]| publisher(&repository, args);
     for args in [
         &["--timestamp-life", "soon"][..],
         &["--root-keys", "1", "--root-threshold", "2"],
@@ -367,11 +358,7 @@ fn complete_change_can_be_published() {
 fn staged_product_stops_no_release() {
     let published = Published::new(Kind::Raw);
     let repository = published.repository();
-    let run = |args: &[&str]| {
-        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
-        let args = publisher::args::Args::try_parse_from([&start[..], args].concat());
-        args.unwrap().run()
-    };
+    let run = |args: &[&str]| publisher(&repository, args);
     let add = [
         "product",
         "add",
@@ -395,30 +382,4 @@ fn staged_product_stops_no_release() {
         run(&["product", "add", "lamp", "--hardware", "l1", "--key", &key]).unwrap(),
         Exit::Done
     );
-}
-
-/// A mirror that stands still, and says so truly, keeps nothing new from a device that has another (M18).
-#[test]
-fn frozen_mirror_silences_nobody_m18() {
-    let two = Two::new();
-    let frozen = tempfile::tempdir().unwrap();
-    let copied = std::process::Command::new("cp")
-        .arg("-a")
-        .arg(two.repository())
-        .arg(frozen.path().join("repository"))
-        .status();
-    assert!(copied.unwrap().success());
-    let (still, live) = (
-        Mirror::start(&frozen.path().join("repository")),
-        Mirror::start(&two.repository()),
-    );
-    let device = Device::new(
-        &two.published,
-        &format!("{}', '{}", still.url(), live.url()),
-    );
-    assert_eq!(device.run(&["check"]).unwrap(), Exit::Done);
-    let before = device.state().newest_seen.unwrap().0;
-    two.done(&["refresh"]);
-    assert_eq!(device.run(&["check"]).unwrap(), Exit::Done);
-    assert_eq!(device.state().newest_seen.unwrap().0, before + 1);
 }

@@ -7,33 +7,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Parser as _;
-use cli::program::Program as _;
 use cli::{CliError, Exit};
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
 use support::programs;
+use support::publisher::publisher;
 use support::trace::{CALLS, CALLS_MAX, can_trace, full_from, killed_at};
 use tempfile::TempDir;
-
-/// Runs the publisher in this process.
-fn publisher(repository: &Path, args: &[&str]) -> Result<Exit, CliError> {
-    let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
-    publisher::args::Args::try_parse_from([&start[..], args].concat())
-        .unwrap()
-        .run()
-}
 
 /// A copy of the repository, and the real program that runs `args` on it.
 fn copy_of(factory: &Path, args: &[&str]) -> (TempDir, PathBuf, Command) {
     let place = tempfile::tempdir().unwrap();
     let copy = place.path().join("repository");
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(factory)
-        .arg(&copy)
-        .status();
-    assert!(copied.unwrap().success());
+    support::publisher::copy(factory, &copy);
     let mut command = programs::command("streembit-publisher", place.path());
     command
         .args(["-q", "-C", copy.to_str().unwrap()])

@@ -4,23 +4,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
-use cli::program::Program as _;
 use cli::{CliError, Exit};
 use protocol::dht::release_head::{self, ReleaseHead};
 use support::ceremony::Signer;
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
+use support::publisher::{done, publisher};
 
 /// A repository of its own, its mirror, and a device that has followed it.
-struct Place {
+pub(crate) struct Place {
     published: Published,
     mirror: Mirror,
     device: Device,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let published = Published::new(Kind::Raw);
         let mirror = Mirror::start(&published.repository());
         let device = Device::new(&published, &mirror.url());
@@ -32,27 +31,23 @@ impl Place {
         }
     }
 
-    fn repository(&self) -> PathBuf {
+    pub(crate) fn repository(&self) -> PathBuf {
         self.published.repository()
     }
 
     /// Runs the publisher in this process.
-    fn publisher(&self, args: &[&str]) -> Result<Exit, CliError> {
-        let repository = self.repository();
-        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
-        publisher::args::Args::try_parse_from([&start[..], args].concat())
-            .unwrap()
-            .run()
+    pub(crate) fn publisher(&self, args: &[&str]) -> Result<Exit, CliError> {
+        publisher(&self.repository(), args)
     }
 
     #[track_caller]
-    fn done(&self, args: &[&str]) {
-        assert_eq!(self.publisher(args).unwrap(), Exit::Done, "{args:?}");
+    pub(crate) fn done(&self, args: &[&str]) {
+        done(&self.repository(), args);
     }
 
     /// Signs with the keys at hand, publishes, and lets old and new devices follow.
     #[track_caller]
-    fn publish(&self) {
+    pub(crate) fn publish(&self) {
         self.done(&["sign"]);
         self.done(&["publish"]);
         self.devices_follow();
@@ -66,12 +61,12 @@ impl Place {
         self.done(&["verify"]);
     }
 
-    fn key(&self, name: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
         self.repository().join("keys").join(name)
     }
 
     /// The id of the key in a file.
-    fn id(&self, name: &str) -> String {
+    pub(crate) fn id(&self, name: &str) -> String {
         let uri = format!("file:{}", self.key(name).display());
         let key = cli::keyfile::public(&uri).unwrap();
         manifests::author::key_id(&key)
@@ -90,7 +85,7 @@ impl Place {
         release_head::verify(&token, node::clock::unix_now()).unwrap()
     }
 
-    fn metadata(&self, name: &str) -> String {
+    pub(crate) fn metadata(&self, name: &str) -> String {
         let path = self.repository().join("metadata").join(name);
         fs::read_to_string(path).unwrap()
     }
@@ -325,94 +320,4 @@ fn yanked_release_is_not_offered_d41() {
         Exit::No
     );
     place.done(&["verify"]);
-}
-
-#[test]
-fn doctor_tells_what_needs_attention() {
-    let place = Place::new();
-    place.done(&["doctor"]);
-    place.done(&["root", "expire", "in 3 months"]);
-    assert_eq!(
-        place.publisher(&["doctor"]).unwrap(),
-        Exit::No,
-        "unsigned change"
-    );
-    place.publish();
-    assert_eq!(
-        place.publisher(&["doctor"]).unwrap(),
-        Exit::No,
-        "half its life is gone"
-    );
-}
-
-#[test]
-fn changes_that_would_strand_somebody_are_refused() {
-    let place = Place::new();
-    let id = place.id("timestamp.key");
-    for (args, word) in [
-        (&["root", "set-threshold", "4"][..], "4 with 3 keys"),
-        (&["root", "set-threshold", "0"], "asks for nobody"),
-        (&["root", "remove-key", "ffff"], "0 keys have the id"),
-        (&["root", "remove-key", ""], "keys have the id"),
-        (
-            &["root", "remove-key", &id, "--role", "timestamp"],
-            "0 keys for a threshold",
-        ),
-        (&["keys", "revoke", &id], "0 keys for a threshold"),
-        (&["role", "set-threshold", "router", "1"], "no role router"),
-        (&["role", "renew", "router"], "no role router"),
-        (&["role", "renew", "timestamp"], "signed with every change"),
-        (&["keys", "rotate", "root"], "has 3 keys"),
-        (
-            &["keys", "rotate", "account", "--algorithm", "ed25519"],
-            "its key is P-256",
-        ),
-        (&["root", "expire", "soon"], "no duration"),
-        (&["sign"], "nothing is staged"),
-        (&["publish"], "nothing is staged"),
-        (&["stage"], "nothing is staged"),
-    ] {
-        let error = place.publisher(args).unwrap_err();
-        assert!(error.to_string().contains(word), "{args:?}: {error}");
-        assert!(error.fix().is_some(), "{args:?}: {error}");
-    }
-    assert!(!place.repository().join("staged.json").exists());
-}
-
-/// A rotation that is repeated before it is published makes no second key; without the key that is needed
-/// now nothing is half done.
-#[test]
-fn rotation_twice_and_missing_online_keys_change_nothing() {
-    let place = Place::new();
-    let rotate = ["keys", "rotate", "timestamp", "--no-passcode"];
-    place.done(&rotate);
-    let error = place.publisher(&rotate).unwrap_err();
-    assert!(error.to_string().contains("0 keys have the id"), "{error}");
-    assert!(!place.key("timestamp-3.key").exists());
-    place.done(&["stage", "--discard"]);
-    let key = place.key("timestamp.key");
-    fs::rename(&key, key.with_extension("away")).unwrap();
-    let before = place.metadata("timestamp.json");
-    for args in [&["refresh"][..], &["yank", "1.2.0"]] {
-        let error = place.publisher(args).unwrap_err();
-        assert_eq!(error.exit, Exit::Key, "{error}");
-        let words = "0 of 1 keys of timestamp are here";
-        assert!(error.to_string().contains(words), "{error}");
-    }
-    assert_eq!(place.metadata("timestamp.json"), before);
-    assert!(!place.repository().join("staged.json").exists());
-    fs::rename(key.with_extension("away"), &key).unwrap();
-    place.done(&["refresh"]);
-}
-
-/// Two publishers at once: one waits for the other or is told to.
-#[test]
-fn second_publisher_is_told_to_wait_k74() {
-    let place = Place::new();
-    let _held = cli::durable::Lock::acquire(&place.repository())
-        .unwrap()
-        .unwrap();
-    for args in [&["refresh"][..], &["publish"], &["root", "expire", "1y"]] {
-        assert_eq!(place.publisher(args).unwrap_err().exit, Exit::Retry);
-    }
 }

@@ -19,6 +19,7 @@ use manifests::json::{self, Json};
 use tempfile::TempDir;
 
 use crate::programs;
+use crate::publisher::done;
 use crate::repository;
 
 /// Files below a path by name, directories and links among them; a file alone has an empty name.
@@ -120,10 +121,7 @@ impl Published {
     }
 
     fn run(&self, args: &[&str]) {
-        let repository = self.repository();
-        let start = ["publisher", "-q", "-C", repository.to_str().unwrap()];
-        let args = publisher::args::Args::try_parse_from([&start[..], args].concat()).unwrap();
-        assert_eq!(args.run().unwrap(), Exit::Done);
+        done(&self.repository(), args);
     }
 
     fn write_image(&self, release: u32) {

@@ -28,6 +28,7 @@ pub mod graph;
 pub mod mirror;
 pub mod network;
 pub mod programs;
+pub mod publisher;
 pub mod repository;
 pub mod site;
 pub mod trace;

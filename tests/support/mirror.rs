@@ -188,7 +188,7 @@ impl State {
             headers: String::new(),
             tail: Tail::Close,
         };
-        let public = ["/metadata/", "/blobs/", "/targets/", "/trees/"];
+        let public = ["/metadata/", "/blobs/", "/targets/", "/trees/", "/heads/"];
         let allowed = public.iter().any(|start| asked.path.starts_with(start));
         let file = self.folder.join(asked.path.trim_start_matches('/'));
         match fs::read(file) {

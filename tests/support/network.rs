@@ -26,7 +26,8 @@ pub use hostile::{Conduct, HostilePeer, Seen, until_closed};
 
 /// Whatever is waited for comes within this time or never.
 pub const DEADLINE: Duration = Duration::from_secs(60);
-/// Between two looks at a condition.
+/// Between two looks at a condition. Nodes answer and don't call back, so a condition is asked for until it
+/// holds; the pause says how often, never how long.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Waits until `look` finds something; fails loudly at the deadline.

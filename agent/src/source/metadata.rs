@@ -15,7 +15,8 @@ use node::NodeHandle;
 use node::blocks::partial::Partial;
 use protocol::dht::key::DhtKey;
 use protocol::dht::record::Record;
-use protocol::dht::release_head::ReleaseHead;
+use protocol::dht::release_head::{self, ReleaseHead};
+use protocol::limits::RECORD_BYTES_MAX;
 
 use super::Sources;
 use super::mirror::Mirror;
@@ -213,20 +214,45 @@ async fn fetch_catalog(
 }
 
 async fn from_mirror(device: &Device, mirror: &Mirror) -> Result<Checked, CliError> {
-    let now = device.clock()?.now();
-    let mut client = start(device, now)?;
-    while let Some(request) = client.request() {
-        let path = format!("metadata/{}", request.name);
-        let bytes = mirror.small_file(&path, request.length_max).await?;
-        step(device, &mut client, &request, bytes.as_deref())?;
+    let clock = device.clock()?;
+    let mut now = clock.now();
+    let mut repository = follow(device, mirror, now).await?;
+    if clock.is_wrong()
+        && let Some(later) = signed_time(device, mirror, &repository).await
+        && later > now
+    {
+        // Once more: what had expired when the head was signed is expired.
+        now = later;
+        repository = follow(device, mirror, now).await?;
     }
-    let repository = client.finish().map_err(|error| refuse(&error))?;
     Ok(Checked {
         repository,
         source: mirror.url().to_owned(),
         catalog: None,
         verified_at: UtcTime::from_unix(now),
     })
+}
+
+async fn follow(device: &Device, mirror: &Mirror, now: u64) -> Result<Repository, CliError> {
+    let mut client = start(device, now)?;
+    while let Some(request) = client.request() {
+        let path = format!("metadata/{}", request.name);
+        let bytes = mirror.small_file(&path, request.length_max).await?;
+        step(device, &mut client, &request, bytes.as_deref())?;
+    }
+    client.finish().map_err(|error| refuse(&error))
+}
+
+/// When the publisher signed the release head that lies beside the metadata; `None` without a valid one.
+async fn signed_time(device: &Device, mirror: &Mirror, repository: &Repository) -> Option<u64> {
+    let pin = &device.pin;
+    let version = repository.timestamp.header().version;
+    let path = format!("heads/{version}.{}.jws", pin.channel);
+    let limit = u64::try_from(RECORD_BYTES_MAX).ok()?;
+    let token = mirror.small_file(&path, limit).await.ok()??;
+    let head = release_head::verify(&token, device.clock().ok()?.known()).ok()?;
+    let ours = head.publisher_id == *pin.publisher_id.as_bytes();
+    (ours && repository.root.account() == Some(&head.account)).then_some(head.issued)
 }
 
 fn start(device: &Device, now: u64) -> Result<Client, CliError> {

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use cli::signer::Signer;
 use cli::{CliError, Exit, Output, human};
-use manifests::envelope::{Authority, Metadata as _};
+use manifests::envelope::Metadata as _;
 use manifests::header::Header;
 use manifests::instant::UtcTime;
 use serde_json::json;
 
-use crate::command::keys::roles;
+use crate::command::keys::{places, roles};
+use crate::edit;
 use crate::repository::Layout;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 use crate::staged::{InForce, Staged};
 
 /// Runs `doctor`.
@@ -43,12 +43,22 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
         expiries.push(json!({ "role": role, "expires": expires.to_string(),
             "left_s": left.as_secs() }));
     }
+    let (places, mut keys) = (places(&layout, &settings), Vec::new());
     for (role, authority) in roles(&in_force.repository) {
-        let here = here(&layout, &settings, &role, &authority);
         let threshold = authority.threshold();
-        text.push_str(&format!(
-            "keys        {role:<10} {here} here, {threshold} needed\n"
-        ));
+        let mut here = 0;
+        text.push_str(&format!("keys        {role:<10} {threshold} needed:"));
+        for key in authority.distinct_keys() {
+            let uris = settings.keys_of(&role);
+            let found = places
+                .iter()
+                .find(|(it, uri)| it == key && uris.contains(uri));
+            let place = found.map_or("elsewhere", |(_, uri)| uri.as_str());
+            here += usize::from(found.is_some());
+            text.push_str(&format!(" {} {place}", edit::short_id(key)));
+            keys.push(json!({ "role": role, "keyid": key.id(), "uri": place }));
+        }
+        text.push('\n');
         let online = matches!(role.as_str(), "snapshot" | "timestamp");
         let product = !matches!(role.as_str(), "root" | "targets") && !online;
         let listed = !settings.keys_of(&role).is_empty();
@@ -68,7 +78,7 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
     for finding in &findings {
         text.push_str(&format!("attention   {finding}\n"));
     }
-    let value = json!({ "expires": expiries, "attention": findings });
+    let value = json!({ "expires": expiries, "keys": keys, "attention": findings });
     output.result(&value, text.trim_end())?;
     Ok(if findings.is_empty() {
         Exit::Done
@@ -132,20 +142,4 @@ fn remedy(role: &str) -> &'static str {
         "targets" => "role renew targets, sign, publish",
         _ => "release, or role renew, sign, publish",
     }
-}
-
-/// How many distinct keys of a role are here.
-fn here(layout: &Layout, settings: &Settings, role: &str, authority: &Authority) -> usize {
-    let keys = authority.distinct_keys();
-    let mut here: Vec<keys::RoleKey> = settings
-        .keys_of(role)
-        .iter()
-        .filter_map(|uri| settings::resolve(&layout.folder, uri).ok())
-        .filter_map(|uri| Signer::public_of(&uri).ok())
-        .map(keys::RoleKey::from)
-        .filter(|key| keys.contains(key))
-        .collect();
-    here.sort();
-    here.dedup();
-    here.len()
 }

@@ -148,7 +148,7 @@ fn list(folder: &Path, output: Output) -> Result<Exit, CliError> {
 }
 
 /// The keys that are here, by their URIs; one that can't be read is elsewhere.
-fn places(layout: &Layout, settings: &Settings) -> Vec<(RoleKey, String)> {
+pub fn places(layout: &Layout, settings: &Settings) -> Vec<(RoleKey, String)> {
     let uris = [
         settings.uris(),
         settings.keys.snapshot.clone(),

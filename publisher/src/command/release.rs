@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::change::Change;
 use crate::deltas::{self, Made};
+use crate::preview::Preview;
 use crate::publish::{OnlineKeys, publish};
 use crate::repository::{StoredBlob, product_of};
 use crate::settings::Settings;
@@ -98,6 +99,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         .layout
         .link_target(&stored, &name)
         .context(Exit::No, "target")?;
+    output.note(Preview::text(&change.preview()));
     let demands = change.staged.demands(&change.in_force)?;
     for signer in &signers {
         change.staged.sign(&demands, signer)?;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
 use node::blocks::frames;
@@ -23,7 +24,10 @@ use protocol::exchange::chunk_map::ChunkMap;
 use protocol::exchange::wire::Frame;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{DEADLINE, Data, LOOK, TestNode, until};
+use super::{DEADLINE, Data, TestNode, until};
+
+/// What a slow peer lets pass between two bytes.
+const PER_BYTE: Duration = Duration::from_millis(20);
 
 /// How a hostile peer treats who opens a stream to it. All claim to have the whole blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -406,7 +410,8 @@ impl Server {
             Conduct::Slow => {
                 for byte in frame {
                     self.write(&[byte]).await?;
-                    tokio::time::sleep(LOOK).await;
+                    // Slowness is what this peer does.
+                    tokio::time::sleep(PER_BYTE).await;
                 }
                 Ok(())
             }
