@@ -479,3 +479,39 @@ fn product_that_is_missing_is_an_error_for_all() {
         ("1.cam.json", Reason::Absent)
     );
 }
+
+/// Signs the targets and what names them anew, with other delegations.
+fn with_delegations(delegations: Delegations) -> Files {
+    let mut files = files(FIRST);
+    let targets = Targets::new(header(1), BTreeMap::new(), delegations);
+    let targets = author::sign(targets.to_signed(), &[&key("targets")]);
+    let meta = [
+        ("cam.json".to_owned(), FileMeta::of(1, &files["1.cam.json"])),
+        ("targets.json".to_owned(), FileMeta::of(1, &targets)),
+    ];
+    let snapshot = Snapshot::new(header(1), meta.into());
+    let snapshot = author::sign(snapshot.to_signed(), &[&key("snapshot")]);
+    let timestamp = Timestamp::new(header(1), FileMeta::of(1, &snapshot));
+    let timestamp = author::sign(timestamp.to_signed(), &[&key("timestamp")]);
+    files.insert("1.targets.json".to_owned(), targets);
+    files.insert("1.snapshot.json".to_owned(), snapshot);
+    files.insert("timestamp.json".to_owned(), timestamp);
+    files
+}
+
+#[test]
+fn product_without_a_delegation_is_told() {
+    let files = with_delegations(Delegations::default());
+    let client = Client::for_product(fresh(&files), name("cam"), UtcTime::from_unix(NOW)).unwrap();
+    let read = |request: &Request| Ok(files.get(&request.name).cloned());
+    let error: ClientError = run(client, read, |_| Ok(())).unwrap_err();
+    assert_eq!(error.reason, Reason::NotDelegated(name("cam")));
+    assert!(all_products(&files).unwrap().products.is_empty());
+}
+
+#[test]
+fn hash_bins_are_no_products() {
+    let bins = crate::delegations::SuccinctRoles::new(authority("cam"), 4, "bin").unwrap();
+    let files = with_delegations(Delegations::Succinct(bins));
+    assert_eq!(all_products(&files).unwrap_err().reason, Reason::Bins);
+}
