@@ -15,6 +15,8 @@ use crate::json::Json;
 use crate::product::ProductTarget;
 use crate::root::Role;
 
+mod products;
+
 const NOW: u64 = 1_800_000_000;
 
 fn key(label: &str) -> SigningKey {
@@ -448,70 +450,4 @@ fn names_carry_versions_where_the_root_says_so() {
         let client = Client::start(stored, UtcTime::from_unix(NOW)).unwrap();
         assert_eq!(client.consistent_snapshot(), consistent, "{consistent}");
     }
-}
-
-/// Runs the client of a publisher over the files.
-fn all_products(files: &Files) -> Result<Repository, ClientError> {
-    let client = Client::for_all_products(fresh(files), UtcTime::from_unix(NOW)).unwrap();
-    run(
-        client,
-        |request| Ok(files.get(&request.name).cloned()),
-        |_| Ok(()),
-    )
-}
-
-#[test]
-fn all_products_are_read_by_their_names() {
-    let repository = all_products(&files(FIRST)).unwrap();
-    assert_eq!(repository.products.keys().collect::<Vec<_>>(), ["cam"]);
-    assert!(repository.product(&name("cam")).is_ok());
-    let missing = repository.product(&name("router")).unwrap_err();
-    assert_eq!(missing.reason, Reason::NotDelegated(name("router")));
-}
-
-#[test]
-fn product_that_is_missing_is_an_error_for_all() {
-    let mut files = files(FIRST);
-    files.remove("1.cam.json");
-    let error = all_products(&files).unwrap_err();
-    assert_eq!(
-        (error.file.as_str(), error.reason),
-        ("1.cam.json", Reason::Absent)
-    );
-}
-
-/// Signs the targets and what names them anew, with other delegations.
-fn with_delegations(delegations: Delegations) -> Files {
-    let mut files = files(FIRST);
-    let targets = Targets::new(header(1), BTreeMap::new(), delegations);
-    let targets = author::sign(targets.to_signed(), &[&key("targets")]);
-    let meta = [
-        ("cam.json".to_owned(), FileMeta::of(1, &files["1.cam.json"])),
-        ("targets.json".to_owned(), FileMeta::of(1, &targets)),
-    ];
-    let snapshot = Snapshot::new(header(1), meta.into());
-    let snapshot = author::sign(snapshot.to_signed(), &[&key("snapshot")]);
-    let timestamp = Timestamp::new(header(1), FileMeta::of(1, &snapshot));
-    let timestamp = author::sign(timestamp.to_signed(), &[&key("timestamp")]);
-    files.insert("1.targets.json".to_owned(), targets);
-    files.insert("1.snapshot.json".to_owned(), snapshot);
-    files.insert("timestamp.json".to_owned(), timestamp);
-    files
-}
-
-#[test]
-fn product_without_a_delegation_is_told() {
-    let files = with_delegations(Delegations::default());
-    let client = Client::for_product(fresh(&files), name("cam"), UtcTime::from_unix(NOW)).unwrap();
-    let read = |request: &Request| Ok(files.get(&request.name).cloned());
-    let error: ClientError = run(client, read, |_| Ok(())).unwrap_err();
-    assert_eq!(error.reason, Reason::NotDelegated(name("cam")));
-    assert!(all_products(&files).unwrap().products.is_empty());
-}
-
-#[test]
-fn hash_bins_are_no_products() {
-    let bins = crate::delegations::SuccinctRoles::new(authority("cam"), 4, "bin").unwrap();
-    let files = with_delegations(Delegations::Succinct(bins));
-    assert_eq!(all_products(&files).unwrap_err().reason, Reason::Bins);
 }
