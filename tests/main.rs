@@ -28,6 +28,7 @@ mod mix_and_match;
 mod names;
 mod operations;
 mod pin;
+mod plain_delta;
 mod products;
 mod publisher_crash;
 mod publisher_refusals;

@@ -3,6 +3,9 @@
 
 use manifests::release::{Content, DeltaRef, Release};
 
+/// Formats of deltas that this version applies.
+const FORMATS: [&str; 2] = [delta::FORMAT, delta::FORMAT_MIXING];
+
 /// Ways to an image, to be tried in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -17,7 +20,7 @@ pub enum Way {
 pub fn ways(release: &Release, base: Option<&Content>) -> Vec<Way> {
     let usable = |delta: &&DeltaRef| {
         Some(&delta.base) == base
-            && delta.format == delta::FORMAT
+            && FORMATS.contains(&delta.format.as_str())
             && delta.blob.size < release.image.size
     };
     let mut deltas: Vec<&DeltaRef> = release.deltas.iter().filter(usable).collect();

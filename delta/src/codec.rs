@@ -13,11 +13,14 @@
 
 use std::io::{self, Read, Seek};
 
-use crate::container::Kind;
+use crate::kind::Kind;
 
+pub(crate) mod delta_cm;
 pub(crate) mod delta_z;
 mod differences;
+pub(crate) mod machines;
 pub(crate) mod raw_zstd;
+mod references;
 mod varint;
 mod zstd_frame;
 
@@ -64,6 +67,14 @@ pub(crate) struct Segment {
     pub(crate) base_size: u64,
 }
 
+impl Segment {
+    /// Position in the target of what follows `made` bytes of the segment.
+    fn position(self, made: usize) -> u64 {
+        let made = u64::try_from(made).unwrap_or(u64::MAX);
+        self.start.saturating_add(made)
+    }
+}
+
 /// Decodes `payload` into `out`, which is cleared first and then holds exactly `segment.size` bytes.
 ///
 /// # Errors
@@ -76,13 +87,23 @@ pub(crate) fn decode(
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
     match kind {
-        Kind::DeltaZ => delta_z::decode(payload, segment, base, out),
+        Kind::DeltaZ(machine) => delta_z::decode(payload, (segment, machine), base, out),
+        Kind::DeltaCm(machine) => delta_cm::decode(payload, (segment, machine), base, out),
         Kind::RawZstd => raw_zstd::decode(payload, segment, out),
     }
 }
 
 const fn malformed<T>(defect: &'static str) -> Result<T, CodecError> {
     Err(CodecError::Malformed { defect })
+}
+
+/// Up to four bytes as a little endian word.
+fn word(bytes: &[u8]) -> u32 {
+    let mut word = [0; 4];
+    for (to, from) in word.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    u32::from_le_bytes(word)
 }
 
 /// Takes `count` bytes from the front of a stream.

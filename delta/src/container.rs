@@ -21,7 +21,10 @@ use blake3::hazmat::{
     ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
 };
 
-use crate::limits::{BASE_BYTES_MAX, PAYLOAD_BYTES_MAX, SEGMENT_BYTES, TARGET_BYTES_MAX};
+use crate::{
+    kind::Kind,
+    limits::{BASE_BYTES_MAX, PAYLOAD_BYTES_MAX, SEGMENT_BYTES, TARGET_BYTES_MAX},
+};
 
 #[cfg(test)]
 mod tests;
@@ -99,32 +102,6 @@ pub(crate) enum Source {
         offset: u64,
         length: u32,
     },
-}
-
-/// Coder of a payload: the seam at which later ones join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Copies with differences and literals, each stream by zstd.
-    DeltaZ,
-    /// The segment by zstd, without the base.
-    RawZstd,
-}
-
-impl Kind {
-    const fn to_byte(self) -> u8 {
-        match self {
-            Self::DeltaZ => 1,
-            Self::RawZstd => 2,
-        }
-    }
-
-    const fn parse(byte: u8) -> Option<Self> {
-        match byte {
-            1 => Some(Self::DeltaZ),
-            2 => Some(Self::RawZstd),
-            _ => None,
-        }
-    }
 }
 
 /// One segment.
@@ -236,15 +213,15 @@ impl Container {
         bytes.extend(count.to_le_bytes());
         bytes.extend([0; 4]);
         for row in &self.rows {
-            let (kind, length, offset) = match row.source {
-                Source::Copy { base } => (0, 0, base),
+            let ([kind, machine], length, offset) = match row.source {
+                Source::Copy { base } => ([0, 0], 0, base),
                 Source::Payload {
                     kind,
                     offset,
                     length,
-                } => (kind.to_byte(), length, offset),
+                } => (kind.to_bytes(), length, offset),
             };
-            bytes.extend([kind, 0, 0, 0]);
+            bytes.extend([kind, machine, 0, 0]);
             bytes.extend(length.to_le_bytes());
             bytes.extend(offset.to_le_bytes());
             bytes.extend(row.hash);
@@ -343,14 +320,14 @@ impl Container {
         next: u64,
     ) -> Result<Row, ContainerError> {
         let defect = |defect| ContainerError::Row { index, defect };
-        let [kind, reserved @ ..] = take::<4>(reader)?;
+        let [kind, machine, reserved @ ..] = take::<4>(reader)?;
         let length = u32::from_le_bytes(take(reader)?);
         let offset = u64::from_le_bytes(take(reader)?);
         let hash = take(reader)?;
-        if reserved != [0; 3] {
+        if reserved != [0; 2] {
             return Err(defect("reserved bytes aren't zero"));
         }
-        let source = if kind == 0 {
+        let source = if [kind, machine] == [0, 0] {
             let output =
                 segment_range(index, self.target_size).ok_or_else(|| defect("no such segment"))?;
             let bytes = output.end.saturating_sub(output.start);
@@ -365,7 +342,8 @@ impl Container {
             }
             Source::Copy { base: offset }
         } else {
-            let kind = Kind::parse(kind).ok_or_else(|| defect("unknown type"))?;
+            let kind =
+                Kind::parse([kind, machine]).ok_or_else(|| defect("unknown type or machine"))?;
             if length == 0 || length > PAYLOAD_BYTES_MAX {
                 return Err(defect("payload is empty or too long"));
             }

@@ -5,7 +5,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use crate::{ApplyError, CreateOptions, Delta, Expected, apply, create};
+use crate::{ApplyError, Coder, CreateOptions, Delta, Expected, apply, create};
 
 /// Repeatable bytes that don't compress (splitmix64).
 pub(crate) fn noise(seed: u64, size: usize) -> Vec<u8> {
@@ -84,10 +84,16 @@ impl Edit {
 
 /// Makes a delta at a fast level.
 pub(crate) fn delta_of(base: &[u8], target: &[u8]) -> Vec<u8> {
+    delta_by(Coder::Zstd, base, target)
+}
+
+/// Makes a delta at a fast level by one coder.
+pub(crate) fn delta_by(coder: Coder, base: &[u8], target: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let options = CreateOptions {
         threads: 1,
         level: 3,
+        coder,
     };
     create(base, target, &options, &|_| {}, &mut bytes).unwrap();
     bytes

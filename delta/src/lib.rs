@@ -53,6 +53,7 @@ mod container;
 mod create;
 #[cfg(test)]
 mod images;
+mod kind;
 pub mod limits;
 mod matching;
 mod segments;
@@ -60,8 +61,10 @@ mod segments;
 pub use apply::{ApplyError, Delta, Expected, Info, apply, inspect};
 pub use codec::CodecError;
 pub use container::ContainerError;
-pub use create::{CreateError, CreateOptions, Summary, create};
+pub use create::{Coder, CreateError, CreateOptions, Matched, Summary, create};
 pub use segments::Segments;
 
-/// Name of the container format, as it is written in signed metadata.
+/// Name of the container format in signed metadata, of deltas that zstd has coded.
 pub const FORMAT: &str = "streembit-delta/1";
+/// Name of the same format with segments coded by context mixing.
+pub const FORMAT_MIXING: &str = "streembit-delta-cm/1";

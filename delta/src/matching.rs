@@ -6,6 +6,7 @@
 
 mod blocks;
 mod cover;
+mod economy;
 mod suffixes;
 
 use std::ops::Range;
@@ -41,6 +42,10 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    pub(crate) const fn base(&self) -> &'a [u8] {
+        self.base
+    }
+
     /// Where the whole of a range of the target is in the base, if it is there exactly.
     pub(crate) fn copy(&self, range: &Range<usize>) -> Option<u64> {
         let anchor = self
@@ -50,9 +55,17 @@ impl<'a> Matcher<'a> {
         inside.then(|| anchor.base_at(range.start) as u64)
     }
 
-    /// Operations that rebuild a range of the target.
-    pub(crate) fn cover(&self, range: Range<usize>) -> Vec<Operation> {
-        cover::Scan::new(self, range).run()
+    /// Operations that rebuild a range of the target at about the least cost.
+    ///
+    /// * `price`: a byte of literals, from all of the range's, in units of 1/16 bit.
+    pub(crate) fn cover(
+        &self,
+        range: Range<usize>,
+        price: impl Fn(&[u8]) -> u64,
+    ) -> Vec<Operation> {
+        let start = range.start;
+        let operations = cover::Scan::new(self, range).run();
+        economy::economise(operations, self.base, self.target, start, price)
     }
 }
 

@@ -1,14 +1,19 @@
 //! How many segments of each type a container has.
 
-use crate::container::{Kind, Row, Source};
+use crate::{
+    container::{Row, Source},
+    kind::Kind,
+};
 
 /// Segments by type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Segments {
     /// Copied from the base as they are.
     pub copy: u32,
-    /// Rebuilt from base and payload.
+    /// Rebuilt from base and payload, coded by zstd.
     pub delta: u32,
+    /// Rebuilt from base and payload, coded by context mixing.
+    pub mixed: u32,
     /// Stored, without the base.
     pub raw: u32,
 }
@@ -20,8 +25,13 @@ pub(crate) fn count(rows: &[Row]) -> Segments {
         let counter = match row.source {
             Source::Copy { .. } => &mut segments.copy,
             Source::Payload {
-                kind: Kind::DeltaZ, ..
+                kind: Kind::DeltaZ(_),
+                ..
             } => &mut segments.delta,
+            Source::Payload {
+                kind: Kind::DeltaCm(_),
+                ..
+            } => &mut segments.mixed,
             Source::Payload {
                 kind: Kind::RawZstd,
                 ..

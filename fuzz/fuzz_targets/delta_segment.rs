@@ -13,6 +13,7 @@ use libfuzzer_sys::fuzz_target;
 const BASE_BYTES: usize = 64 * 1024;
 const DELTA_Z: u8 = 1;
 const RAW_ZSTD: u8 = 2;
+const DELTA_CM: u8 = 3;
 /// Header and one row.
 const HEAD_BYTES: u64 = 104 + 48;
 
@@ -21,10 +22,12 @@ static BASE: LazyLock<Vec<u8>> = LazyLock::new(|| image::noise(5, BASE_BYTES));
 fuzz_target!(|bytes: &[u8]| {
     let mut choices = Choices::new(bytes);
     let target_size = choices.short();
-    let (kind, payload) = match choices.byte() % 4 {
-        0 => (RAW_ZSTD, raw(&mut choices)),
-        1 => (1 + choices.byte() % 2, choices.rest().to_vec()),
-        _ => (DELTA_Z, columns(&mut choices)),
+    let machine = choices.byte() % 3;
+    let (kind, payload) = match choices.byte() % 8 {
+        0 => ([RAW_ZSTD, 0], raw(&mut choices)),
+        1 => ([DELTA_Z, machine], choices.rest().to_vec()),
+        2..=4 => ([DELTA_Z, machine], columns(&mut choices)),
+        _ => ([DELTA_CM, machine], mixed(&mut choices)),
     };
     let root = *blake3::hash(&payload).as_bytes();
     let expected = Expected {
@@ -63,6 +66,28 @@ fn raw(choices: &mut Choices<'_>) -> Vec<u8> {
     frame
 }
 
+/// Literals apart or none, then any bytes as the code: whatever they are, they are some code.
+fn mixed(choices: &mut Choices<'_>) -> Vec<u8> {
+    let count = if choices.byte().is_multiple_of(4) {
+        choices.below(64)
+    } else {
+        0
+    };
+    let literals = choices.take(count);
+    let mut frame = match literals {
+        [] => Vec::new(),
+        _ => zstd::bulk::compress(literals, 1).unwrap_or_default(),
+    };
+    if choices.byte().is_multiple_of(8) {
+        edit::damage(&mut frame, choices);
+    }
+    let mut payload = (literals.len() as u32).to_le_bytes().to_vec();
+    payload.extend((frame.len() as u32).to_le_bytes());
+    payload.extend(frame);
+    payload.extend(choices.rest());
+    payload
+}
+
 /// Seven streams with good sizes and frames; then sizes and frames may be damaged.
 fn columns(choices: &mut Choices<'_>) -> Vec<u8> {
     let is_damaged = choices.byte().is_multiple_of(8);
@@ -89,7 +114,7 @@ fn columns(choices: &mut Choices<'_>) -> Vec<u8> {
 }
 
 /// Header and row as in `docs/formats.md`; the one row's hash is the target's root.
-fn container(expected: &Expected, kind: u8, payload: &[u8]) -> Vec<u8> {
+fn container(expected: &Expected, [kind, machine]: [u8; 2], payload: &[u8]) -> Vec<u8> {
     let segments = u32::from(expected.target_size > 0);
     let mut bytes = b"sb-delta".to_vec();
     bytes.extend(1_u32.to_le_bytes());
@@ -100,7 +125,7 @@ fn container(expected: &Expected, kind: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend(expected.target);
     bytes.extend(segments.to_le_bytes());
     bytes.extend([0; 4]);
-    bytes.extend([kind, 0, 0, 0]);
+    bytes.extend([kind, machine, 0, 0]);
     bytes.extend((payload.len() as u32).to_le_bytes());
     bytes.extend(HEAD_BYTES.to_le_bytes());
     bytes.extend(expected.target);

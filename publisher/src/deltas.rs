@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cli::exit::Context as _;
 use cli::progress::Progress;
 use cli::{CliError, Exit, Output, durable};
-use delta::CreateOptions;
+use delta::{Coder, CreateOptions};
 use manifests::digest::Blake3;
 use manifests::release::{Content, DeltaRef, Release};
 use protocol::exchange::tree::Blob;
@@ -16,6 +16,12 @@ use crate::repository::Layout;
 
 /// A delta must be smaller than this share of the image, in percent, to be worth its signature.
 const PAYS_BELOW_PERCENT: u64 = 80;
+
+/// A second delta from the same base must be smaller than this share of the first, in percent.
+const SAVES_BELOW_PERCENT: u64 = 95;
+
+/// Deltas from one base at most.
+pub const CODERS: usize = 2;
 
 /// Above this size deltas are made one by one, to bound memory.
 const PARALLEL_BYTES_MAX: u64 = 64 << 20;
@@ -90,9 +96,8 @@ pub fn make(
     let work = || {
         while let Some((index, base)) = take(&next, bases) {
             let threads = (cores / jobs).max(1);
-            match make_one(layout, base, (new, &target), threads, output) {
-                Ok(Some(delta)) => push(&made, (index, delta)),
-                Ok(None) => {}
+            match make_both(layout, base, (new, &target), threads, output) {
+                Ok(deltas) => push(&made, (index, deltas)),
                 Err(error) => set(&failed, error),
             }
         }
@@ -107,7 +112,7 @@ pub fn make(
     }
     let mut made = made.into_inner().unwrap_or_default();
     made.sort_by_key(|(index, _)| *index);
-    Ok(made.into_iter().map(|(_, delta)| delta).collect())
+    Ok(made.into_iter().flat_map(|(_, deltas)| deltas).collect())
 }
 
 fn take<'a>(next: &AtomicUsize, bases: &'a [Base]) -> Option<(usize, &'a Base)> {
@@ -131,53 +136,59 @@ fn read(layout: &Layout, content: &Content) -> Result<Vec<u8>, CliError> {
     durable::read(&layout.blob(&blob_of(content)), content.size).context(Exit::No, "image")
 }
 
-fn make_one(
+/// Makes a delta by each coder; context mixing is left out where it saves next to nothing.
+fn make_both(
     layout: &Layout,
     base: &Base,
     (new, target): (&Content, &[u8]),
     threads: usize,
     output: Output,
-) -> Result<Option<Made>, CliError> {
+) -> Result<Vec<Made>, CliError> {
     let old = read(layout, &base.image)?;
     let label = format!("delta from {}", base.version);
-    let progress = Progress::start(output, label.clone(), new.size);
-    let options = CreateOptions {
-        threads,
-        ..CreateOptions::default()
-    };
-    let mut bytes = Vec::new();
-    delta::create(
-        &old,
-        target,
-        &options,
-        &|done| progress.set(done),
-        &mut bytes,
-    )
-    .context(Exit::No, &label)?;
-    progress.finish();
-    let size = bytes.len() as u64;
-    if size >= new.size / 100 * PAYS_BELOW_PERCENT {
-        output.note(format_args!(
-            "{label}: {} of {}, does not pay, left out",
-            cli::human::bytes(size),
-            cli::human::bytes(new.size)
-        ));
-        return Ok(None);
+    let matched = delta::Matched::new(&old, target).context(Exit::No, &label)?;
+    let mut made: Vec<Made> = Vec::new();
+    for coder in [Coder::Zstd, Coder::Mixing] {
+        let progress = Progress::start(output, label.clone(), new.size);
+        let options = CreateOptions {
+            threads,
+            coder,
+            ..CreateOptions::default()
+        };
+        let mut bytes = Vec::new();
+        matched
+            .create(&options, &|done| progress.set(done), &mut bytes)
+            .context(Exit::No, &label)?;
+        progress.finish();
+        let size = bytes.len() as u64;
+        let bound = match made.first() {
+            Some(other) => other.delta.blob.size / 100 * SAVES_BELOW_PERCENT,
+            None => new.size / 100 * PAYS_BELOW_PERCENT,
+        };
+        if size >= bound {
+            output.note(format_args!(
+                "{label}, {}: {} of {}, does not pay, left out",
+                coder.format(),
+                cli::human::bytes(size),
+                cli::human::bytes(new.size)
+            ));
+            continue;
+        }
+        let stored = layout
+            .store_blob(&mut bytes.as_slice(), |_| {})
+            .context(Exit::No, "delta")?;
+        let blob = Content {
+            blake3: Blake3::new(stored.blob.root),
+            size,
+        };
+        made.push(Made {
+            from: base.version.clone(),
+            delta: DeltaRef {
+                base: base.image,
+                blob,
+                format: coder.format().to_owned(),
+            },
+        });
     }
-    let stored = layout
-        .store_blob(&mut bytes.as_slice(), |_| {})
-        .context(Exit::No, "delta")?;
-    let blob = Content {
-        blake3: Blake3::new(stored.blob.root),
-        size,
-    };
-    let delta = DeltaRef {
-        base: base.image,
-        blob,
-        format: delta::FORMAT.to_owned(),
-    };
-    Ok(Some(Made {
-        from: base.version.clone(),
-        delta,
-    }))
+    Ok(made)
 }

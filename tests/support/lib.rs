@@ -24,6 +24,7 @@
 
 pub mod ceremony;
 pub mod device;
+pub mod firmware;
 pub mod graph;
 pub mod mirror;
 pub mod network;

@@ -8,8 +8,9 @@ use std::{
 use super::{ApplyError, Delta, Expected, apply, inspect};
 use crate::{
     CodecError, ContainerError, Segments,
-    container::{Container, Kind, Row, Source, segment_hash},
+    container::{Container, Row, Source, segment_hash},
     images::{Endless, delta_of, delta_z_payload, noise, rebuild},
+    kind::{Kind, Machine},
     limits::SEGMENT_BYTES,
 };
 
@@ -85,6 +86,7 @@ fn inspect_counts_segments() {
         Segments {
             copy: 1,
             delta: 1,
+            mixed: 0,
             raw: 1
         }
     );
@@ -260,7 +262,7 @@ fn accepts_base_beyond_4_gib() {
     let hash = |start: usize, end: usize| segment_hash(start as u64, &target[start..end], size);
     let offset = Container::head_bytes(size).unwrap();
     let source = Source::Payload {
-        kind: Kind::DeltaZ,
+        kind: Kind::DeltaZ(Machine::None),
         offset,
         length: payload.len() as u32,
     };

@@ -6,14 +6,16 @@
 //! and compressed size of each. A position is told as the distance from where the operation before
 //! would go on in step, `position + copy + literal`; at first from the segment's own position.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek};
 
 use super::{
     CodecError, Segment,
     differences::{self, Columns, Differences},
-    malformed, split_front, varint, zstd_frame,
+    malformed,
+    references::{References, Stretch, Window},
+    split_front, varint, word, zstd_frame,
 };
-use crate::limits::COLUMNS_BYTES_MAX;
+use crate::{kind::Machine, limits::COLUMNS_BYTES_MAX};
 
 #[cfg(test)]
 mod tests;
@@ -36,7 +38,7 @@ const COLUMNS: usize = 5;
 const GAPS: [usize; 2] = [2, 128];
 
 /// Copies `copy` bytes from the base at `base`, then takes `literal` bytes as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Operation {
     pub(crate) base: u64,
     pub(crate) copy: usize,
@@ -51,12 +53,12 @@ pub(crate) struct Operation {
 /// What zstd reports.
 pub(crate) fn encode(
     operations: &[Operation],
-    segment: Segment,
+    (segment, machine): (Segment, Machine),
     output: &[u8],
     base: &[u8],
     level: i32,
 ) -> io::Result<Option<Vec<u8>>> {
-    let Some(split) = split(operations, segment, output, base) else {
+    let Some(split) = split(operations, (segment, machine), output, base) else {
         return Ok(None);
     };
     let Split {
@@ -142,22 +144,41 @@ struct Split {
 /// Splits a segment; `None` if the operations don't fit segment and base.
 fn split(
     operations: &[Operation],
-    segment: Segment,
+    (segment, machine): (Segment, Machine),
     mut output: &[u8],
     base: &[u8],
 ) -> Option<Split> {
     let mut split = Split::default();
     let mut expected = segment.start;
+    let mut to = segment.start;
+    let mut references = References::new(machine, segment.base_size);
+    let mut cursor = Cursor::new(base);
+    let mut window = Window::new(&mut cursor, segment.base_size);
+    let mut made = Vec::new();
     for operation in operations {
         let (copied, rest) = output.split_at_checked(operation.copy)?;
         let (literal, rest) = rest.split_at_checked(operation.literal)?;
         output = rest;
         if operation.copy > 0 {
-            let from = base.get(usize::try_from(operation.base).ok()?..)?;
-            let pairs = copied.iter().zip(from.get(..operation.copy)?);
-            split
-                .differences
-                .extend(pairs.map(|(new, old)| new.wrapping_sub(*old)));
+            let from = usize::try_from(operation.base).ok()?;
+            base.get(from..)?.get(..operation.copy)?;
+            let mut rest = copied;
+            let differences = &mut split.differences;
+            let stretch = Stretch {
+                from: operation.base,
+                to,
+                count: operation.copy,
+            };
+            let copied = references.copy(&mut window, stretch, &mut made, |token| {
+                let (new, after) = rest.split_at_checked(token.size).unwrap_or_default();
+                rest = after;
+                let predicted = token.predicted.to_le_bytes();
+                let pairs = new.iter().zip(predicted);
+                differences.extend(pairs.map(|(new, old)| new.wrapping_sub(old)));
+                Ok(word(new))
+            });
+            copied.ok()?;
+            made.clear();
         }
         split.literals.extend(literal);
         let seek = operation
@@ -167,8 +188,10 @@ fn split(
         varint::put_count(&mut split.copies, operation.copy);
         varint::put_count(&mut split.literal_counts, operation.literal);
         varint::put(&mut split.seeks, varint::zigzag(seek));
-        let made = operation.copy.checked_add(operation.literal)?;
-        expected = operation.base.checked_add(u64::try_from(made).ok()?)?;
+        let makes = operation.copy.checked_add(operation.literal)?;
+        let makes = u64::try_from(makes).ok()?;
+        to = to.checked_add(makes)?;
+        expected = operation.base.checked_add(makes)?;
     }
     output.is_empty().then_some(split)
 }
@@ -176,7 +199,7 @@ fn split(
 /// Decodes a segment, see [`super::decode`].
 pub(super) fn decode(
     payload: &[u8],
-    segment: Segment,
+    (segment, machine): (Segment, Machine),
     base: &mut (impl Read + Seek),
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
@@ -196,12 +219,13 @@ pub(super) fn decode(
         differences: Differences::new(&equals, &changes, &values),
         literals: &literals,
         expected: segment.start,
-        base_size: segment.base_size,
+        references: References::new(machine, segment.base_size),
+        base: Window::new(base, segment.base_size),
     };
     out.clear();
     out.reserve_exact(segment.size);
     while out.len() < segment.size {
-        decoder.step(segment.size, base, out)?;
+        decoder.step((segment, machine), out)?;
     }
     decoder.finish()
 }
@@ -245,23 +269,23 @@ fn size(rest: &mut &[u8]) -> Result<usize, CodecError> {
 }
 
 /// What is left of each stream, and where the base would go on.
-struct Decoder<'a> {
+struct Decoder<'a, 'b, B> {
     copies: &'a [u8],
     literal_counts: &'a [u8],
     seeks: &'a [u8],
     differences: Differences<'a>,
     literals: &'a [u8],
     expected: u64,
-    base_size: u64,
+    references: References,
+    base: Window<'b, B>,
 }
 
-impl Decoder<'_> {
+impl<B: Read + Seek> Decoder<'_, '_, B> {
     /// Decodes one operation. Each makes at least one byte and none makes more than the segment has
     /// left, so neither time nor `out` can exceed it.
     fn step(
         &mut self,
-        segment_size: usize,
-        base: &mut (impl Read + Seek),
+        (segment, machine): (Segment, Machine),
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
         let (Some(copy), Some(literal), Some(seek)) = (
@@ -271,7 +295,7 @@ impl Decoder<'_> {
         ) else {
             return malformed("operations end before the segment does");
         };
-        let left = segment_size.saturating_sub(out.len());
+        let left = segment.size.saturating_sub(out.len());
         let (Ok(copied), Ok(taken)) = (usize::try_from(copy), usize::try_from(literal)) else {
             return malformed("more output than the segment has bytes");
         };
@@ -290,29 +314,40 @@ impl Decoder<'_> {
         };
         self.expected = expected;
         if copied > 0 {
-            if end > self.base_size {
+            if end > segment.base_size {
                 return malformed("a copy reaches beyond the base");
             }
-            self.copy(start, copied, base, out)?;
+            let stretch = Stretch {
+                from: start,
+                to: segment.position(out.len()),
+                count: copied,
+            };
+            match machine {
+                Machine::None => self.copy(start, copied, out)?,
+                _ => self.copy_code(stretch, out)?,
+            }
         }
         out.extend_from_slice(split_front(&mut self.literals, taken)?);
         Ok(())
     }
 
-    fn copy(
-        &mut self,
-        start: u64,
-        count: usize,
-        base: &mut (impl Read + Seek),
-        out: &mut Vec<u8>,
-    ) -> Result<(), CodecError> {
+    /// Copies bytes that refer to nothing: what [`Self::copy_code`] does, at once.
+    fn copy(&mut self, start: u64, count: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let made = out.len();
         out.resize(made.saturating_add(count), 0);
         let copied = out.get_mut(made..).unwrap_or_default();
-        base.seek(SeekFrom::Start(start))
-            .map_err(CodecError::Base)?;
-        base.read_exact(copied).map_err(CodecError::Base)?;
+        self.base.read_exact_at(start, copied)?;
         self.differences.add(copied)
+    }
+
+    fn copy_code(&mut self, stretch: Stretch, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let differences = &mut self.differences;
+        let base = &mut self.base;
+        self.references.copy(base, stretch, out, |token| {
+            let mut bytes = token.predicted.to_le_bytes();
+            differences.add(bytes.get_mut(..token.size).unwrap_or_default())?;
+            Ok(u32::from_le_bytes(bytes))
+        })
     }
 
     /// Checks that nothing is left over.

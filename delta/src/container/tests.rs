@@ -5,11 +5,12 @@ use std::io::Cursor;
 use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::{
-    Container, ContainerError, HEADER_BYTES, Kind, ROW_BYTES, Row, Source, root, segment_hash,
+    Container, ContainerError, HEADER_BYTES, ROW_BYTES, Row, Source, root, segment_hash,
     segment_range,
 };
 use crate::{
     images::noise,
+    kind::{Kind, Machine},
     limits::{PAYLOAD_BYTES_MAX, SEGMENT_BYTES},
 };
 
@@ -28,7 +29,7 @@ fn container(target: &[u8]) -> Container {
         } else {
             offset += 10;
             Source::Payload {
-                kind: Kind::DeltaZ,
+                kind: Kind::DeltaZ(Machine::None),
                 offset: offset - 10,
                 length: 10,
             }

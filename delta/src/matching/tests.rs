@@ -7,9 +7,12 @@ use proptest::prelude::{prop_assert_eq, proptest};
 use super::{Matcher, Operation, common};
 use crate::images::noise;
 
+/// A byte of literals, in 1/16 bit.
+const PRICE: u64 = 96;
+
 /// Checks that operations fit and returns the bytes they don't get from the base.
 fn check(base: &[u8], target: &[u8], range: Range<usize>) -> (usize, Vec<Operation>) {
-    let operations = Matcher::new(base, target).cover(range.clone());
+    let operations = Matcher::new(base, target).cover(range.clone(), |_| PRICE);
     let mut at = range.start;
     let mut told = 0;
     for operation in &operations {

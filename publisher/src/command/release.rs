@@ -121,7 +121,11 @@ fn make_deltas(
 ) -> Result<Vec<Made>, CliError> {
     let count = args.deltas.unwrap_or(change.settings.deltas);
     let role = product_of(&change.in_force.repository, &release.product)?;
-    let bases = deltas::bases(role.releases(), release, count.min(limits::DELTAS_MAX));
+    let bases = deltas::bases(
+        role.releases(),
+        release,
+        count.min(limits::DELTAS_MAX / deltas::CODERS),
+    );
     deltas::make(&change.layout, &bases, &release.image, output)
 }
 

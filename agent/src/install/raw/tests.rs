@@ -34,6 +34,7 @@ impl Place {
         let options = delta::CreateOptions {
             threads: 1,
             level: 1,
+            coder: delta::Coder::Zstd,
         };
         delta::create(&base, &image, &options, &|_| {}, &mut bytes).unwrap();
         let delta = DeltaRef {

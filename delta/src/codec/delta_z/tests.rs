@@ -9,6 +9,7 @@ use crate::{
     CodecError,
     codec::Segment,
     images::{delta_z_payload, noise},
+    kind::Machine,
     limits::COLUMNS_BYTES_MAX,
 };
 
@@ -28,7 +29,13 @@ fn decode_streams(streams: [&[u8]; 7]) -> Result<Vec<u8>, CodecError> {
 
 fn decode_payload(payload: &[u8]) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::new();
-    decode(payload, SEGMENT, &mut Cursor::new(noise(1, 1000)), &mut out).map(|()| out)
+    decode(
+        payload,
+        (SEGMENT, Machine::None),
+        &mut Cursor::new(noise(1, 1000)),
+        &mut out,
+    )
+    .map(|()| out)
 }
 
 fn is_malformed(streams: [&[u8]; 7]) -> bool {
@@ -163,7 +170,7 @@ fn refuses_to_encode_what_does_not_fit() {
         one(u64::MAX, 1, 99),
     ] {
         assert!(
-            encode(&operations, SEGMENT, &output, &base, 3)
+            encode(&operations, (SEGMENT, Machine::None), &output, &base, 3)
                 .unwrap()
                 .is_none()
         );
@@ -184,10 +191,13 @@ proptest! {
         let size = operations.iter().map(|operation| operation.copy + operation.literal).sum();
         let output = noise(2, size);
         let segment = Segment { start, size, base_size: 1000 };
-        let payload = encode(&operations, segment, &output, &base, 3).unwrap().unwrap();
-        let mut out = Vec::new();
-        decode(&payload, segment, &mut Cursor::new(&base), &mut out).unwrap();
-        prop_assert_eq!(out, output);
+        for machine in Machine::ALL {
+            let code = (segment, machine);
+            let payload = encode(&operations, code, &output, &base, 3).unwrap().unwrap();
+            let mut out = Vec::new();
+            decode(&payload, code, &mut Cursor::new(&base), &mut out).unwrap();
+            prop_assert_eq!(&out, &output);
+        }
     }
 
     #[test]

@@ -1,0 +1,111 @@
+//! A second decoder of deltas, written from `docs/formats.md` alone: it makes of every delta what ours
+//! does. Slow, whole images in memory, nothing shared with the crate `delta`.
+
+mod code;
+mod container;
+mod copies;
+mod delta_cm;
+mod delta_z;
+mod input;
+mod literals;
+mod references;
+
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use delta::{Coder, CreateOptions, Delta, Expected, Segments};
+use support::firmware::{Code, program};
+
+const CODERS: [Coder; 2] = [Coder::Zstd, Coder::Mixing];
+
+/// Makes a delta, and has both decoders apply it.
+fn both(base: &[u8], target: &[u8], coder: Coder) -> (Vec<u8>, Segments) {
+    let options = CreateOptions {
+        coder,
+        ..CreateOptions::default()
+    };
+    let mut bytes = Vec::new();
+    let summary = delta::create(base, target, &options, &|_| {}, &mut bytes).unwrap();
+    let expected = Expected::of(base, target);
+    let size = bytes.len() as u64;
+    let mut opened = Delta::open(Cursor::new(&bytes), size, &expected).unwrap();
+    let mut ours = Vec::new();
+    let go_on = |_| ControlFlow::Continue(());
+    delta::apply(&mut opened, &mut Cursor::new(base), &mut ours, go_on).unwrap();
+    assert!(ours == target);
+    assert!(container::decode(base, &bytes).unwrap() == target);
+    (bytes, summary.segments)
+}
+
+/// Text, runs and bytes without order, so that literals are coded and stand apart.
+fn data(seed: u8) -> Vec<u8> {
+    let mut data = Vec::new();
+    for line in 0..4000_u32 {
+        data.extend(
+            format!(
+                "{line:04} version {seed}: {}\n",
+                line.wrapping_mul(7919) % 613
+            )
+            .bytes(),
+        );
+    }
+    data.resize(data.len() + 70_000, 0xff);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[seed]);
+    let noise = data.len();
+    data.resize(noise + 50_000, 0);
+    hasher.finalize_xof().fill(&mut data[noise..]);
+    data
+}
+
+#[test]
+fn programs_are_rebuilt_alike() {
+    for code in [Code::Arm64, Code::X86] {
+        let (base, target) = (program(code, 9000, 1), program(code, 9000, 2));
+        assert!(target.len() > 1 << 20, "more than one segment");
+        for coder in CODERS {
+            let (bytes, segments) = both(&base, &target, coder);
+            assert!(segments.copy + segments.raw == 0, "{segments:?}");
+            assert!(bytes.len() < target.len() / 20, "{code:?} {}", bytes.len());
+        }
+    }
+}
+
+#[test]
+fn data_is_rebuilt_alike() {
+    let (base, target) = (data(1), data(2));
+    for coder in CODERS {
+        both(&base, &target, coder);
+        both(&[], &target, coder);
+        both(&base, &base, coder);
+        both(&base, &[], coder);
+    }
+    let mixed = [program(Code::Arm64, 800, 2), target].concat();
+    both(
+        &[base, program(Code::Arm64, 800, 1)].concat(),
+        &mixed,
+        Coder::Mixing,
+    );
+}
+
+/// What one refuses, the other refuses.
+#[test]
+fn damaged_deltas_are_refused_alike() {
+    let (base, target) = (program(Code::Arm64, 300, 1), program(Code::Arm64, 300, 2));
+    for coder in CODERS {
+        let (bytes, _) = both(&base, &target, coder);
+        let expected = Expected::of(&base, &target);
+        for at in (0..bytes.len()).step_by(bytes.len() / 97 + 1) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << (at % 8);
+            let opened = Delta::open(Cursor::new(&damaged), bytes.len() as u64, &expected);
+            let ours = opened.and_then(|mut opened| {
+                let go_on = |_| ControlFlow::Continue(());
+                delta::apply(&mut opened, &mut Cursor::new(&base), &mut Vec::new(), go_on)
+            });
+            assert!(ours.is_err(), "{at}");
+            let theirs = container::decode(&base, &damaged);
+            assert!(theirs.is_err(), "{at}");
+        }
+    }
+}

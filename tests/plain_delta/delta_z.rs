@@ -1,0 +1,100 @@
+//! DELTA-Z segments: copies of the base changed by runs, and literals, in zstd streams.
+
+use super::container::Segment;
+use super::input::{Input, check, unpack, unzigzag};
+use super::references::References;
+
+pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, String> {
+    let streams = read_streams(payload, segment.size)?;
+    let [
+        copies,
+        literal_counts,
+        seeks,
+        equals,
+        changes,
+        values,
+        literals,
+    ] = &streams;
+    let additions = expand_runs(equals, changes, values, segment.size)?;
+    let [
+        mut copies,
+        mut literal_counts,
+        mut seeks,
+        mut additions,
+        mut literals,
+    ] = [copies, literal_counts, seeks, &additions, literals].map(|stream| Input::new(stream));
+    let mut references = References::new(segment.base, segment.machine);
+    let mut output = Vec::new();
+    let mut expected = i128::from(segment.position);
+    while output.len() < segment.size {
+        let copy = copies.varint()?;
+        let literal = literal_counts.varint()?;
+        let position = expected + i128::from(unzigzag(seeks.varint()?));
+        segment.check_operation(copy, literal, output.len())?;
+        check((0..1 << 64).contains(&position), "position out of bounds")?;
+        expected = position + i128::from(copy + literal);
+        let end = position + i128::from(copy);
+        let inside = copy == 0 || end <= segment.base.len() as i128;
+        check(inside, "copy out of the base")?;
+        let (mut from, mut left) = (position as i64, copy as usize);
+        while left > 0 {
+            let to = segment.position + output.len() as i64;
+            let token = references.next_token(from, to, left);
+            let mut new = token.predicted.to_le_bytes();
+            for (byte, value) in new.iter_mut().zip(additions.take(token.size)?) {
+                *byte = byte.wrapping_add(*value);
+            }
+            output.extend(&new[..token.size]);
+            references.learn(&token, to, u32::from_le_bytes(new));
+            from += token.size as i64;
+            left -= token.size;
+        }
+        output.extend(literals.take(literal as usize)?);
+    }
+    let mut streams = [copies, literal_counts, seeks, additions, literals].into_iter();
+    check(
+        streams.all(|stream| stream.is_empty()),
+        "streams are not used up",
+    )?;
+    Ok(output)
+}
+
+/// What is to be added to each copied byte.
+fn expand_runs(
+    equals: &[u8],
+    changes: &[u8],
+    values: &[u8],
+    segment_size: usize,
+) -> Result<Vec<u8>, String> {
+    let [mut equals, mut changes, mut values] = [equals, changes, values].map(Input::new);
+    let mut additions = Vec::new();
+    while !(equals.is_empty() && changes.is_empty()) {
+        let (equal, change) = (equals.varint()?, changes.varint()?);
+        check(equal > 0 || change > 0, "empty run")?;
+        let room = (segment_size - additions.len()) as u64;
+        let fits = equal <= room && change <= room - equal;
+        check(fits, "run larger than the segment")?;
+        additions.resize(additions.len() + equal as usize, 0);
+        additions.extend(values.take(change as usize)?);
+    }
+    check(values.is_empty(), "values are not used up")?;
+    Ok(additions)
+}
+
+fn read_streams(payload: &[u8], segment_size: usize) -> Result<[Vec<u8>; 7], String> {
+    let mut input = Input::new(payload);
+    let mut sizes = [(0, 0); 7];
+    for entry in &mut sizes {
+        *entry = (input.u32()? as usize, input.u32()? as usize);
+    }
+    let total = |range: &[(usize, usize)]| range.iter().map(|entry| entry.0 as u64).sum::<u64>();
+    check(total(&sizes[..5]) <= 1 << 20, "streams too large")?;
+    let bytes = total(&sizes[5..]);
+    check(bytes <= segment_size as u64, "values and literals too many")?;
+    let mut streams: [Vec<u8>; 7] = Default::default();
+    for (stream, (size, packed)) in streams.iter_mut().zip(sizes) {
+        *stream = unpack(input.take(packed)?, size)?;
+    }
+    check(input.is_empty(), "bytes after the streams")?;
+    Ok(streams)
+}
