@@ -31,6 +31,7 @@ mod pin;
 mod plain_delta;
 mod products;
 mod publisher_crash;
+mod publisher_delta;
 mod publisher_refusals;
 mod rollback;
 mod root_chain;

@@ -37,6 +37,9 @@ enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Make, apply and show deltas by hand
+    #[command(subcommand)]
+    Delta(command::delta::DeltaCommand),
     /// Say what expires when, which key is where, and what would break; exit code 1 if something does
     Doctor,
     /// Copy what may be public into a folder that any web server can host
@@ -88,6 +91,7 @@ impl Program for Args {
         let (folder, output) = (self.repository.as_path(), self.common.output());
         match self.command {
             Command::Approve(args) => command::stage::approve(&args, folder, output),
+            Command::Delta(command) => command::delta::run(&command, output),
             Command::Doctor => command::doctor::run(folder, output),
             Command::Keys(command) => command::keys::run(&command, folder, output),
             Command::Product(command) => command::role::run_product(&command, folder, output),

@@ -1,5 +1,6 @@
 //! What each subcommand of `streembit-publisher` does, one file each.
 
+pub mod delta;
 pub mod doctor;
 pub mod export;
 pub mod init;
