@@ -15,13 +15,15 @@ use std::io::{self, Read, Seek};
 
 use crate::kind::Kind;
 
+mod calls;
 pub(crate) mod delta_cm;
 pub(crate) mod delta_z;
 mod differences;
 pub(crate) mod machines;
+mod primer;
 pub(crate) mod raw_zstd;
 mod references;
-mod varint;
+pub(crate) mod varint;
 mod zstd_frame;
 
 /// Why a payload can't be decoded.

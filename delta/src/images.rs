@@ -5,6 +5,7 @@ use std::{
     ops::ControlFlow,
 };
 
+use crate::codec::varint;
 use crate::{ApplyError, Coder, CreateOptions, Delta, Expected, apply, create};
 
 /// Repeatable bytes that don't compress (splitmix64).
@@ -120,10 +121,10 @@ pub(crate) fn delta_z_payload(streams: [&[u8]; 7]) -> Vec<u8> {
         _ => zstd::bulk::compress(stream, 3).unwrap(),
     };
     let frames: Vec<Vec<u8>> = streams.iter().map(frame).collect();
-    let mut payload = Vec::new();
+    let mut payload = vec![0];
     for (stream, frame) in streams.iter().zip(&frames) {
-        payload.extend((stream.len() as u32).to_le_bytes());
-        payload.extend((frame.len() as u32).to_le_bytes());
+        varint::put_count(&mut payload, stream.len());
+        varint::put_count(&mut payload, frame.len());
     }
     payload.extend(frames.concat());
     payload

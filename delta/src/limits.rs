@@ -22,6 +22,10 @@ pub const PAYLOAD_BYTES_MAX: u32 = SEGMENT_BYTES + 4096;
 /// would take more is stored.
 pub const COLUMNS_BYTES_MAX: usize = SEGMENT_BYTES as usize;
 
+/// Bytes of the base that zstd may know before it reads a segment's literals: half of it gives 0.5 % back,
+/// twice as many take 0.4 % more from them.
+pub const PRIMER_BYTES_MAX: u64 = SEGMENT_BYTES as u64;
+
 /// Window of a zstd frame in bytes, as declared by the frame: no segment needs more than itself.
 ///
 /// RFC 8878 section 3.1.1.1.2 recommends decoders to support up to 8 MiB; a frame may ask for 3.75 TiB.

@@ -55,17 +55,22 @@ impl<'a> Matcher<'a> {
         inside.then(|| anchor.base_at(range.start) as u64)
     }
 
-    /// Operations that rebuild a range of the target at about the least cost.
+    /// Operations that rebuild a range of the target.
+    pub(crate) fn cover(&self, range: Range<usize>) -> Vec<Operation> {
+        cover::Scan::new(self, range).run()
+    }
+
+    /// The same without the copies that cost more than they save.
     ///
-    /// * `price`: a byte of literals, from all of the range's, in units of 1/16 bit.
-    pub(crate) fn cover(
+    /// * `operations`: rebuild the target from `start` on.
+    /// * `price`: of a byte of literals, in units of 1/16 bit.
+    pub(crate) fn economise(
         &self,
-        range: Range<usize>,
-        price: impl Fn(&[u8]) -> u64,
+        operations: &[Operation],
+        start: usize,
+        price: u64,
     ) -> Vec<Operation> {
-        let start = range.start;
-        let operations = cover::Scan::new(self, range).run();
-        economy::economise(operations, self.base, self.target, start, price)
+        economy::economise(operations, (self.base, self.target), start, price)
     }
 }
 

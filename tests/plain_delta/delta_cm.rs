@@ -38,7 +38,7 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
     let mut input = Input::new(payload);
     let (size, packed) = (input.u32()? as usize, input.u32()? as usize);
     check(size <= segment.size, "literals too many")?;
-    let stream = unpack(input.take(packed)?, size)?;
+    let stream = unpack(input.take(packed)?, &[], size)?;
     let mut stream = Input::new(&stream);
     let mut code = Code::new(input.rest())?;
     let mut operations = Operations {

@@ -1,11 +1,12 @@
 //! DELTA-Z segments: copies of the base changed by runs, and literals, in zstd streams.
 
+use super::calls;
 use super::container::Segment;
 use super::input::{Input, check, unpack, unzigzag};
 use super::references::References;
 
 pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, String> {
-    let streams = read_streams(payload, segment.size)?;
+    let streams = read_streams(payload, segment)?;
     let [
         copies,
         literal_counts,
@@ -49,7 +50,9 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
             from += token.size as i64;
             left -= token.size;
         }
-        output.extend(literals.take(literal as usize)?);
+        let to = segment.position + output.len() as i64;
+        let literals = literals.take(literal as usize)?;
+        output.extend(calls::restore(literals, to as u32, segment.machine));
     }
     let mut streams = [copies, literal_counts, seeks, additions, literals].into_iter();
     check(
@@ -81,20 +84,40 @@ fn expand_runs(
     Ok(additions)
 }
 
-fn read_streams(payload: &[u8], segment_size: usize) -> Result<[Vec<u8>; 7], String> {
+fn read_streams(payload: &[u8], segment: &Segment<'_>) -> Result<[Vec<u8>; 7], String> {
     let mut input = Input::new(payload);
+    let primer = read_primer(&mut input, segment.base)?;
     let mut sizes = [(0, 0); 7];
     for entry in &mut sizes {
-        *entry = (input.u32()? as usize, input.u32()? as usize);
+        *entry = (input.varint()?, input.varint()?);
     }
-    let total = |range: &[(usize, usize)]| range.iter().map(|entry| entry.0 as u64).sum::<u64>();
+    let total = |range: &[(u64, u64)]| range.iter().map(|entry| u128::from(entry.0)).sum::<u128>();
     check(total(&sizes[..5]) <= 1 << 20, "streams too large")?;
     let bytes = total(&sizes[5..]);
-    check(bytes <= segment_size as u64, "values and literals too many")?;
+    check(
+        bytes <= segment.size as u128,
+        "values and literals too many",
+    )?;
+    let has_use = primer.is_empty() || sizes[6].0 > 0;
+    check(has_use, "primer without literals")?;
     let mut streams: [Vec<u8>; 7] = Default::default();
-    for (stream, (size, packed)) in streams.iter_mut().zip(sizes) {
-        *stream = unpack(input.take(packed)?, size)?;
+    for (index, (size, packed)) in sizes.into_iter().enumerate() {
+        let primer = if index == 6 { primer } else { &[] };
+        let packed = usize::try_from(packed).map_err(|_| "packed too large")?;
+        streams[index] = unpack(input.take(packed)?, primer, size as usize)?;
     }
     check(input.is_empty(), "bytes after the streams")?;
     Ok(streams)
+}
+
+/// The bytes of the base that literals go on from.
+fn read_primer<'a>(input: &mut Input<'_>, base: &'a [u8]) -> Result<&'a [u8], String> {
+    let size = input.varint()?;
+    check(size <= 1 << 20, "primer too large")?;
+    if size == 0 {
+        return Ok(&[]);
+    }
+    let position = usize::try_from(input.varint()?).map_err(|_| "primer out of the base")?;
+    let rest = base.get(position..).ok_or("primer out of the base")?;
+    Ok(rest.get(..size as usize).ok_or("primer out of the base")?)
 }

@@ -71,8 +71,8 @@ pub(super) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-/// The content, `size` bytes and never above 1 MiB, of a stream.
-pub(super) fn unpack(stream: &[u8], size: usize) -> Result<Vec<u8>, String> {
+/// The content, `size` bytes and never above 1 MiB, of a stream that goes on from `primer`.
+pub(super) fn unpack(stream: &[u8], primer: &[u8], size: usize) -> Result<Vec<u8>, String> {
     if size == 0 {
         check(stream.is_empty(), "packed bytes in an empty stream")?;
         return Ok(Vec::new());
@@ -88,7 +88,12 @@ pub(super) fn unpack(stream: &[u8], size: usize) -> Result<Vec<u8>, String> {
     }
     let frame_size = find_frame_compressed_size(stream).map_err(|_| "not a zstd frame")?;
     check(frame_size == stream.len(), "not one zstd frame")?;
-    let content = zstd::bulk::decompress(stream, size).map_err(|error| error.to_string())?;
+    let mut content = Vec::with_capacity(size);
+    let mut context = zstd::zstd_safe::DCtx::create();
+    let unpacked = context
+        .ref_prefix(primer)
+        .and_then(|_| context.decompress(&mut content, stream));
+    unpacked.map_err(zstd::zstd_safe::get_error_name)?;
     check(content.len() == size, "stream is not of its size")?;
     Ok(content)
 }

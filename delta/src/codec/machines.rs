@@ -1,16 +1,19 @@
-//! Which instruction set predicts a segment best.
+//! Which instruction set codes a segment best.
 
 use std::io::Cursor;
 
 use super::{
-    Segment,
+    Segment, calls,
     delta_z::Operation,
     references::{References, Stretch, Window},
-    word,
+    word, zstd_frame,
 };
 use crate::kind::Machine;
 
-/// The set with the fewest tokens predicted wrongly; the first of equals.
+/// Level at which literals are compressed to compare sets.
+const LEVEL: i32 = 1;
+
+/// The set with the fewest bytes predicted wrongly and the smallest literals; the first of equals.
 ///
 /// * `operations`: rebuild `output`, the segment, from `base`.
 pub(crate) fn choose(
@@ -19,9 +22,33 @@ pub(crate) fn choose(
     output: &[u8],
     base: &[u8],
 ) -> Machine {
-    let wrong = |machine: &Machine| wrong(operations, (segment, *machine), output, base);
-    let best = Machine::ALL.into_iter().min_by_key(wrong);
+    let cost = |machine: &Machine| {
+        let code = (segment, *machine);
+        let wrong = wrong(operations, code, output, base);
+        wrong.saturating_add(literals(operations, code, output))
+    };
+    let best = Machine::ALL.into_iter().min_by_key(cost);
     best.unwrap_or(Machine::None)
+}
+
+/// About what the literals take, calls told in the set's way.
+fn literals(
+    operations: &[Operation],
+    (segment, machine): (Segment, Machine),
+    output: &[u8],
+) -> u64 {
+    let mut literals = Vec::new();
+    let mut at = 0_usize;
+    for operation in operations {
+        let told = literals.len();
+        let from = at.saturating_add(operation.copy);
+        at = from.saturating_add(operation.literal);
+        literals.extend_from_slice(output.get(from..at).unwrap_or_default());
+        let literals = literals.get_mut(told..).unwrap_or_default();
+        calls::to_positions(machine, literals, segment.position(from));
+    }
+    let packed = zstd_frame::encode(&literals, LEVEL);
+    packed.map_or(0, |frame| u64::try_from(frame.len()).unwrap_or(u64::MAX))
 }
 
 /// Bytes of tokens that are not what they are predicted to be.

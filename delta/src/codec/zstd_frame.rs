@@ -3,6 +3,8 @@
 
 use std::io;
 
+use zstd::zstd_safe::{self, DCtx};
+
 use super::CodecError;
 use crate::limits::WINDOW_BYTES_MAX;
 
@@ -25,6 +27,19 @@ pub(super) fn encode(bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
+/// Compresses `bytes`, at least one, as if they followed `primer`, which the frame doesn't hold.
+///
+/// # Errors
+/// What zstd reports.
+pub(super) fn encode_primed(bytes: &[u8], primer: &[u8], level: i32) -> io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(level)?;
+    compressor
+        .context_mut()
+        .ref_prefix(primer)
+        .map_err(reported)?;
+    compressor.compress(bytes)
+}
+
 /// Decompresses one frame to exactly `size` bytes.
 ///
 /// * `size`: trusted and bounded by the caller; allocated.
@@ -35,6 +50,19 @@ pub(super) fn decode(
     stream: &'static str,
     frame: &[u8],
     size: usize,
+) -> Result<Vec<u8>, CodecError> {
+    decode_primed(stream, frame, size, &[])
+}
+
+/// Inverse of [`encode_primed`], as [`decode`].
+///
+/// # Errors
+/// Those of [`decode`].
+pub(super) fn decode_primed(
+    stream: &'static str,
+    frame: &[u8],
+    size: usize,
+    primer: &[u8],
 ) -> Result<Vec<u8>, CodecError> {
     let wrong_size = CodecError::Malformed {
         defect: "a stream has another size than declared",
@@ -52,19 +80,32 @@ pub(super) fn decode(
     if actual > WINDOW_BYTES_MAX {
         return Err(CodecError::Window { stream, actual });
     }
-    let one_frame = zstd::zstd_safe::find_frame_compressed_size(frame);
+    let one_frame = zstd_safe::find_frame_compressed_size(frame);
     if one_frame != Ok(frame.len()) {
         return Err(CodecError::Malformed {
             defect: "more or less than one zstd frame",
         });
     }
     let mut bytes = vec![0; size];
-    let written = zstd::bulk::decompress_to_buffer(frame, bytes.as_mut_slice())
+    let written = decompress(frame, primer, &mut bytes)
         .map_err(|source| CodecError::Decompress { stream, source })?;
     if written != size {
         return Err(wrong_size);
     }
     Ok(bytes)
+}
+
+fn decompress(frame: &[u8], primer: &[u8], bytes: &mut [u8]) -> io::Result<usize> {
+    let mut context = DCtx::create();
+    if !primer.is_empty() {
+        context.ref_prefix(primer).map_err(reported)?;
+    }
+    context.decompress(bytes, frame).map_err(reported)
+}
+
+/// What zstd says about a code that it returned.
+fn reported(code: usize) -> io::Error {
+    io::Error::other(zstd_safe::get_error_name(code))
 }
 
 /// Window the frame declares, RFC 8878 section 3.1.1.1: its descriptor, or the content size.

@@ -16,6 +16,13 @@ const PRICE: u64 = 72;
 const MEASURED_BYTES_MIN: usize = 4096;
 /// Level at which it is measured.
 const PRICE_LEVEL: i32 = 3;
+/// Level at which covers are compared.
+const TRIAL_LEVEL: i32 = 6;
+/// What zstd makes of literals at high levels, of what it makes of them at a fast one, in percent. The smaller
+/// numbers are right where a primer knows them and calls repeat, so all are tried.
+const ZSTD_PERCENT: &[u64] = &[65, 50, 38];
+/// What context mixing makes of them.
+const MIXING_PERCENT: &[u64] = &[78];
 
 /// One coded segment.
 #[derive(Debug)]
@@ -24,20 +31,31 @@ pub(super) enum Coded {
     Payload { kind: Kind, bytes: Vec<u8> },
 }
 
-/// What a byte of these literals will cost, in units of 1/16 bit.
-///
-/// Context mixing makes about 0.78 of what zstd makes of them at a fast level, high levels of zstd 0.65 to 0.9.
-fn price(coder: Coder, literals: &[u8]) -> u64 {
+/// What a byte of these literals may cost, in units of 1/16 bit.
+fn prices(coder: Coder, literals: &[u8]) -> Vec<u64> {
     if literals.len() < MEASURED_BYTES_MIN {
-        return PRICE;
+        return vec![PRICE];
     }
     let packed = zstd::bulk::compress(literals, PRICE_LEVEL);
     let packed = packed.map_or(literals.len(), |frame| frame.len()) as u64;
-    let percent = match coder {
-        Coder::Zstd => 65,
-        Coder::Mixing => 78,
+    let percents = match coder {
+        Coder::Zstd => ZSTD_PERCENT,
+        Coder::Mixing => MIXING_PERCENT,
     };
-    (packed * 8 * 16 * percent / 100 / literals.len() as u64).clamp(8, 128)
+    let price =
+        |percent: &u64| (packed * 8 * 16 * percent / 100 / literals.len() as u64).clamp(8, 128);
+    percents.iter().map(price).collect()
+}
+
+/// All literals of a segment.
+fn literals(operations: &[Operation], mut output: &[u8]) -> Vec<u8> {
+    let mut literals = Vec::new();
+    for operation in operations {
+        let (made, rest) = output.split_at(operation.copy + operation.literal);
+        literals.extend_from_slice(&made[operation.copy..]);
+        output = rest;
+    }
+    literals
 }
 
 /// Codes one segment.
@@ -57,56 +75,96 @@ pub(super) fn encode(
         size: output.len(),
         base_size: base.len() as u64,
     };
-    let operations = matcher.cover(range, |literals| price(coder, literals));
-    if let [
-        Operation {
-            base: place, copy, ..
-        },
-    ] = *operations
-        && copy == output.len()
-        && base[place as usize..][..copy] == *output
-    {
-        return Ok(Coded::Copy { base: place });
+    let start = range.start;
+    let cover = matcher.cover(range);
+    if let Some(base) = whole_copy(&cover, (output, base)) {
+        return Ok(Coded::Copy { base });
     }
-    let machine = machines::choose(&operations, segment, output, base);
+    let mut covers: Vec<Vec<Operation>> = prices(coder, &literals(&cover, output))
+        .into_iter()
+        .map(|price| matcher.economise(&cover, start, price))
+        .collect();
+    covers.dedup();
+    let best = cheapest(&covers, coder, segment, (output, base))?;
+    let best = delta(best, (coder, level), segment, (output, base))?;
+    // Compressing is slow, and copies are nearly always smaller than what they stand for.
+    let literals: usize = cover.iter().map(|operation| operation.literal).sum();
+    smallest(best, literals < output.len() / 2, output, level)
+}
+
+/// Where the segment is in the base, if the operations copy it whole and unchanged.
+fn whole_copy(operations: &[Operation], (output, base): (&[u8], &[u8])) -> Option<u64> {
+    let [operation] = operations else { return None };
+    let from = operation.base as usize;
+    let is_whole = operation.copy == output.len() && base[from..][..operation.copy] == *output;
+    is_whole.then_some(operation.base)
+}
+
+/// The cover that takes the fewest bytes.
+fn cheapest<'a>(
+    covers: &'a [Vec<Operation>],
+    coder: Coder,
+    segment: Segment,
+    images: (&[u8], &[u8]),
+) -> io::Result<&'a [Operation]> {
+    let [first, others @ ..] = covers else {
+        return Ok(&[]);
+    };
+    let mut best: &[Operation] = first;
+    if others.is_empty() {
+        return Ok(best);
+    }
+    let mut fewest = usize::MAX;
+    for operations in covers {
+        let coded = delta(operations, (coder, TRIAL_LEVEL), segment, images)?;
+        let size = coded.map_or(usize::MAX, |(_, bytes)| bytes.len());
+        if size < fewest {
+            (fewest, best) = (size, operations);
+        }
+    }
+    Ok(best)
+}
+
+/// The segment as operations, if they can be coded.
+fn delta(
+    operations: &[Operation],
+    (coder, level): (Coder, i32),
+    segment: Segment,
+    (output, base): (&[u8], &[u8]),
+) -> io::Result<Option<(Kind, Vec<u8>)>> {
+    let machine = machines::choose(operations, segment, output, base);
     let code = (segment, machine);
-    let (kind, delta) = match coder {
+    let (kind, bytes) = match coder {
         Coder::Zstd => (
             Kind::DeltaZ(machine),
-            delta_z::encode(&operations, code, output, base, level)?,
+            delta_z::encode(operations, code, output, base, level)?,
         ),
         Coder::Mixing => (
             Kind::DeltaCm(machine),
-            delta_cm::encode(&operations, code, output, base, level)?,
+            delta_cm::encode(operations, code, output, base, level)?,
         ),
     };
-    // Compressing is slow, and copies are nearly always smaller than what they stand for.
-    let literals: usize = operations.iter().map(|operation| operation.literal).sum();
-    smallest(kind, delta, literals < output.len() / 2, output, level)
+    Ok(bytes.map(|bytes| (kind, bytes)))
 }
 
 /// The delta, or the segment stored if that is smaller.
 fn smallest(
-    kind: Kind,
-    delta: Option<Vec<u8>>,
+    delta: Option<(Kind, Vec<u8>)>,
     is_mostly_copied: bool,
     output: &[u8],
     level: i32,
 ) -> io::Result<Coded> {
-    let delta = delta.filter(|delta| delta.len() <= PAYLOAD_BYTES_MAX as usize);
-    let stored = match &delta {
-        Some(_) if is_mostly_copied => None,
-        _ => Some(raw_zstd::encode(output, level)?),
+    let fits = |bytes: &Vec<u8>| bytes.len() <= PAYLOAD_BYTES_MAX as usize;
+    let delta = match delta.filter(|(_, bytes)| fits(bytes)) {
+        Some((kind, bytes)) if is_mostly_copied => return Ok(Coded::Payload { kind, bytes }),
+        delta => delta,
     };
-    match (delta, stored) {
-        (Some(bytes), Some(stored)) if bytes.len() < stored.len() => {
-            Ok(Coded::Payload { kind, bytes })
-        }
-        (_, Some(bytes)) if bytes.len() <= PAYLOAD_BYTES_MAX as usize => Ok(Coded::Payload {
-            kind: Kind::RawZstd,
-            bytes,
-        }),
-        (Some(bytes), None) => Ok(Coded::Payload { kind, bytes }),
-        _ => Err(io::ErrorKind::FileTooLarge.into()),
+    let stored = (Kind::RawZstd, raw_zstd::encode(output, level)?);
+    let (kind, bytes) = delta
+        .filter(|(_, bytes)| bytes.len() < stored.1.len())
+        .unwrap_or(stored);
+    if !fits(&bytes) {
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
+    Ok(Coded::Payload { kind, bytes })
 }

@@ -33,19 +33,17 @@ const fn seek(from: i64, to: i64) -> u64 {
 
 /// Leaves out what doesn't pay.
 ///
-/// * `operations`: rebuild `target` from `start` on.
-/// * `price`: a byte of these literals.
+/// * `operations`: rebuild the second of `images` from `start` on, copying from the first.
+/// * `price`: a byte of literals.
 pub(super) fn economise(
-    operations: Vec<Operation>,
-    base: &[u8],
-    target: &[u8],
+    operations: &[Operation],
+    (base, target): (&[u8], &[u8]),
     start: usize,
-    price: impl Fn(&[u8]) -> u64,
+    price: u64,
 ) -> Vec<Operation> {
-    let mut literals = Vec::new();
     let mut at = start;
     let mut pieces = Vec::with_capacity(operations.len());
-    for operation in operations {
+    for &operation in operations {
         let Operation {
             base: from,
             copy,
@@ -65,10 +63,8 @@ pub(super) fn economise(
             displacement: from as i64 - at as i64,
             changes: unequal.count() as u64 * CHANGED,
         });
-        literals.extend_from_slice(&target[at + copy..][..literal]);
         at += copy + literal;
     }
-    let price = price(&literals);
     for _ in 0..PASSES_MAX {
         let before = pieces.len();
         pieces = pass(pieces, price);

@@ -12,7 +12,9 @@ const PRICE: u64 = 96;
 
 /// Checks that operations fit and returns the bytes they don't get from the base.
 fn check(base: &[u8], target: &[u8], range: Range<usize>) -> (usize, Vec<Operation>) {
-    let operations = Matcher::new(base, target).cover(range.clone(), |_| PRICE);
+    let matcher = Matcher::new(base, target);
+    let cover = matcher.cover(range.clone());
+    let operations = matcher.economise(&cover, range.start, PRICE);
     let mut at = range.start;
     let mut told = 0;
     for operation in &operations {

@@ -7,10 +7,10 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 use super::{Operation, decode, encode};
 use crate::{
     CodecError,
-    codec::Segment,
+    codec::{Segment, varint},
     images::{delta_z_payload, noise},
     kind::Machine,
-    limits::COLUMNS_BYTES_MAX,
+    limits::{COLUMNS_BYTES_MAX, PRIMER_BYTES_MAX},
 };
 
 const SEGMENT: Segment = Segment {
@@ -140,6 +140,60 @@ fn rejects_floods() {
         is_malformed([&zeros, &zeros, &zeros, &[100], &[0], &[], &[]]),
         "too many"
     );
+}
+
+/// D32, D34: primers beyond the base, of 2^64 bytes, around 64 bits, larger than allowed, of no use.
+#[test]
+fn rejects_primers_outside_the_base() {
+    let literals = noise(3, 100);
+    let streams: [&[u8]; 7] = [&[0], &[100], &[0], &[], &[], &[], &literals];
+    let primed = |primer: &[u8]| {
+        let payload = delta_z_payload(streams);
+        let payload = [primer, &payload[1..]].concat();
+        decode_payload(&payload)
+    };
+    let put = |size, from| {
+        let mut primer = Vec::new();
+        varint::put(&mut primer, size);
+        varint::put(&mut primer, from);
+        primer
+    };
+    assert_eq!(
+        primed(&put(1000, 0)).unwrap(),
+        literals,
+        "a frame that doesn't use it"
+    );
+    assert_eq!(primed(&put(1, 999)).unwrap(), literals, "its last byte");
+    for (size, from) in [
+        (1001, 0),
+        (1, 1000),
+        (1000, 1),
+        (1000, u64::MAX),
+        (u64::MAX, 0),
+        (u64::MAX, u64::MAX),
+    ] {
+        let refused = matches!(primed(&put(size, from)), Err(CodecError::Malformed { .. }));
+        assert!(refused, "{size} from {from}");
+    }
+    let large = Segment {
+        base_size: 1 << 40,
+        ..SEGMENT
+    };
+    let payload = [
+        put(PRIMER_BYTES_MAX + 1, 0),
+        delta_z_payload(streams)[1..].to_vec(),
+    ]
+    .concat();
+    let mut base = Cursor::new(noise(1, 1000));
+    let refused = decode(&payload, (large, Machine::None), &mut base, &mut Vec::new());
+    assert!(
+        matches!(refused, Err(CodecError::Malformed { .. })),
+        "{refused:?}"
+    );
+
+    let unused = delta_z_payload([&[100], &[0], &[0], &[100], &[0], &[], &[]]);
+    let unused = [put(1000, 0), unused[1..].to_vec()].concat();
+    assert!(decode_payload(&unused).is_err(), "no literals");
 }
 
 /// D35: cut at every byte, trailing data, nothing.

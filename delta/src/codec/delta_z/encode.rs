@@ -1,0 +1,197 @@
+//! Making payloads of type 1.
+
+use std::io::{self, Cursor};
+
+use super::{COLUMNS, Operation};
+use crate::{
+    codec::{
+        Segment, calls,
+        differences::{self, Columns},
+        primer::Primer,
+        references::{References, Stretch, Window},
+        varint, word, zstd_frame,
+    },
+    kind::Machine,
+    limits::COLUMNS_BYTES_MAX,
+};
+
+/// Gaps to try, see [`differences::encode`]: single changes are best told one by one, repeated
+/// patterns (tables of addresses) as one string that zstd finds again.
+const GAPS: [usize; 2] = [2, 128];
+/// Level at which it is tried whether a primer pays.
+const TRIAL_LEVEL: i32 = 6;
+/// Bytes that a primer must save: it takes some to tell, and a device has to read it.
+const PRIMER_GAIN_MIN: usize = 256;
+
+/// Encodes the segment `output`, which the operations rebuild from `base`.
+///
+/// Returns `None` if there is no encoding within the limits; the segment is then to be stored.
+///
+/// # Errors
+/// What zstd reports.
+pub(crate) fn encode(
+    operations: &[Operation],
+    (segment, machine): (Segment, Machine),
+    output: &[u8],
+    base: &[u8],
+    level: i32,
+) -> io::Result<Option<Vec<u8>>> {
+    let Some(split) = split(operations, (segment, machine), output, base) else {
+        return Ok(None);
+    };
+    let Split {
+        copies,
+        literal_counts,
+        seeks,
+        differences,
+        literals,
+    } = split;
+    let tried = GAPS.into_iter().map(|gap| {
+        let Columns {
+            equals,
+            changes,
+            values,
+        } = differences::encode(&differences, gap);
+        pack(&[equals, changes, values], level)
+    });
+    let tried = tried.collect::<io::Result<Vec<_>>>()?;
+    let (primer, literals) = pack_literals(&literals, operations, base, level)?;
+    let packed = [
+        pack(&[copies, literal_counts, seeks], level)?,
+        tried
+            .into_iter()
+            .min_by_key(|packed| frame_bytes(packed))
+            .unwrap_or_default(),
+        vec![literals],
+    ]
+    .concat();
+    let columns = packed.iter().take(COLUMNS).map(|packed| packed.size);
+    if total(columns) > COLUMNS_BYTES_MAX {
+        return Ok(None);
+    }
+    let mut payload = Vec::new();
+    primer.put(&mut payload);
+    for packed in &packed {
+        varint::put_count(&mut payload, packed.size);
+        varint::put_count(&mut payload, packed.frame.len());
+    }
+    payload.extend(packed.into_iter().flat_map(|packed| packed.frame));
+    Ok(Some(payload))
+}
+
+/// A stream: its size, and compressed.
+#[derive(Debug, Clone)]
+struct Packed {
+    size: usize,
+    frame: Vec<u8>,
+}
+
+fn pack(streams: &[Vec<u8>], level: i32) -> io::Result<Vec<Packed>> {
+    let pack = |stream: &Vec<u8>| {
+        let frame = zstd_frame::encode(stream, level)?;
+        Ok(Packed {
+            size: stream.len(),
+            frame,
+        })
+    };
+    streams.iter().map(pack).collect()
+}
+
+/// Compresses literals, with a primer if that is smaller.
+fn pack_literals(
+    literals: &[u8],
+    operations: &[Operation],
+    base: &[u8],
+    level: i32,
+) -> io::Result<(Primer, Packed)> {
+    let size = literals.len();
+    let primer = Primer::choose(operations, base);
+    if !primer.is_empty() {
+        let trial = level.min(TRIAL_LEVEL);
+        let plain = zstd_frame::encode(literals, trial)?.len();
+        let primed = zstd_frame::encode_primed(literals, primer.of(base), trial)?.len();
+        if primed.saturating_add(PRIMER_GAIN_MIN) < plain {
+            let frame = zstd_frame::encode_primed(literals, primer.of(base), level)?;
+            return Ok((primer, Packed { size, frame }));
+        }
+    }
+    let frame = zstd_frame::encode(literals, level)?;
+    Ok((Primer::default(), Packed { size, frame }))
+}
+
+fn frame_bytes(packed: &[Packed]) -> usize {
+    total(packed.iter().map(|packed| packed.frame.len()))
+}
+
+fn total(sizes: impl Iterator<Item = usize>) -> usize {
+    sizes.fold(0, usize::saturating_add)
+}
+
+/// Operations in columns, and the bytes they take.
+#[derive(Debug, Default)]
+struct Split {
+    copies: Vec<u8>,
+    literal_counts: Vec<u8>,
+    seeks: Vec<u8>,
+    /// One for each byte copied.
+    differences: Vec<u8>,
+    literals: Vec<u8>,
+}
+
+/// Splits a segment; `None` if the operations don't fit segment and base.
+fn split(
+    operations: &[Operation],
+    (segment, machine): (Segment, Machine),
+    mut output: &[u8],
+    base: &[u8],
+) -> Option<Split> {
+    let mut split = Split::default();
+    let mut expected = segment.start;
+    let mut to = segment.start;
+    let mut references = References::new(machine, segment.base_size);
+    let mut cursor = Cursor::new(base);
+    let mut window = Window::new(&mut cursor, segment.base_size);
+    let mut made = Vec::new();
+    for operation in operations {
+        let (copied, rest) = output.split_at_checked(operation.copy)?;
+        let (literal, rest) = rest.split_at_checked(operation.literal)?;
+        output = rest;
+        if operation.copy > 0 {
+            let from = usize::try_from(operation.base).ok()?;
+            base.get(from..)?.get(..operation.copy)?;
+            let mut rest = copied;
+            let differences = &mut split.differences;
+            let stretch = Stretch {
+                from: operation.base,
+                to,
+                count: operation.copy,
+            };
+            let copied = references.copy(&mut window, stretch, &mut made, |token| {
+                let (new, after) = rest.split_at_checked(token.size).unwrap_or_default();
+                rest = after;
+                let predicted = token.predicted.to_le_bytes();
+                let pairs = new.iter().zip(predicted);
+                differences.extend(pairs.map(|(new, old)| new.wrapping_sub(old)));
+                Ok(word(new))
+            });
+            copied.ok()?;
+            made.clear();
+        }
+        let told = split.literals.len();
+        split.literals.extend(literal);
+        let at = to.checked_add(u64::try_from(operation.copy).ok()?)?;
+        calls::to_positions(machine, split.literals.get_mut(told..)?, at);
+        let seek = operation
+            .base
+            .cast_signed()
+            .checked_sub(expected.cast_signed())?;
+        varint::put_count(&mut split.copies, operation.copy);
+        varint::put_count(&mut split.literal_counts, operation.literal);
+        varint::put(&mut split.seeks, varint::zigzag(seek));
+        let makes = operation.copy.checked_add(operation.literal)?;
+        let makes = u64::try_from(makes).ok()?;
+        to = to.checked_add(makes)?;
+        expected = operation.base.checked_add(makes)?;
+    }
+    output.is_empty().then_some(split)
+}
