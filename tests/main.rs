@@ -22,6 +22,7 @@ mod docs;
 mod exchange;
 mod expiry;
 mod interop;
+mod interop_bsdiff;
 mod interop_signatures;
 mod metadata_bytes;
 mod mix_and_match;

@@ -16,7 +16,7 @@
 //! * `apply`: opening a delta, one segment, the whole target.
 //! * `matching`: which parts of the target are in the base (publisher side only).
 //! * `create`: matching, coding, the mirror check (publisher side only).
-//! * [`mod@bsdiff`]: the plain bsdiff stream, for interchange with other tools.
+//! * [`mod@bsdiff`]: deltas of bsdiff 4, for interchange with other tools.
 //!
 //! # What callers must keep
 //!

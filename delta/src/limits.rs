@@ -40,10 +40,11 @@ pub const THREADS_MAX: usize = 64;
 /// 14 s, 2 MiB: 67 s) and takes 17 times the base in memory.
 pub const BSDIFF_CREATE_BYTES_MAX: u64 = 8 << 20;
 
+/// Bytes of a target that [`crate::bsdiff::apply`] makes where nobody but the delta says how many, 4 GiB.
+///
+/// Bounds what a short delta can fill a disk with. `bspatch` holds base and target in memory, so larger ones
+/// are not met.
+pub const BSDIFF_TARGET_BYTES_MAX: u64 = 1 << 32;
+
 /// Bytes [`crate::bsdiff::apply`] reads, adds and writes at a time.
 pub const BSDIFF_BUFFER_BYTES: usize = 64 << 10;
-
-/// Operations in a row that produce no output, in a bsdiff stream.
-///
-/// Makers emit one to seek before the first byte, and on periodic images a few more.
-pub const BSDIFF_EMPTY_OPERATIONS_MAX: u32 = 64;

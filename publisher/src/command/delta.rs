@@ -15,6 +15,8 @@ use delta::limits::TARGET_BYTES_MAX;
 use delta::{ApplyError, CreateOptions, Delta, Expected, Info, Matched, Segments};
 use manifests::digest::Blake3;
 
+mod bsdiff;
+
 /// Bytes read and hashed at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -39,12 +41,16 @@ pub struct MakeArgs {
     pub base: PathBuf,
     /// The image that they get
     pub target: PathBuf,
-    /// Where to write the delta [default: beside the target, with .delta added]
+    /// Where to write the delta [default: beside the target, with .delta or .bsdiff added]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// What to write: devices take streembit alone, bsdiff is for bspatch and its like
+    #[arg(long, value_enum, default_value_t = Format::Streembit)]
+    pub format: Format,
     /// Who codes it: mixing is a third smaller and takes a device more CPU and 16 MiB, zstd 6 MiB
-    #[arg(long, value_enum, default_value_t = Coder::Mixing)]
-    pub coder: Coder,
+    /// [default: mixing]
+    #[arg(long, value_enum)]
+    pub coder: Option<Coder>,
 }
 
 /// Options of apply
@@ -57,6 +63,15 @@ pub struct ApplyArgs {
     /// Where to write the image
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
+}
+
+/// Formats of deltas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// bsdiff 4 (BSDIFF40)
+    Bsdiff,
+    /// The one that devices take
+    Streembit,
 }
 
 /// Coders of deltas.
@@ -83,21 +98,59 @@ impl From<Coder> for delta::Coder {
 /// [`CliError`] naming the file; with [`Exit::No`] if delta and base don't belong together.
 pub fn run(command: &DeltaCommand, output: Output) -> Result<Exit, CliError> {
     match command {
-        DeltaCommand::Make(args) => make(args, output),
-        DeltaCommand::Apply(args) => apply(args, output),
-        DeltaCommand::Info { delta } => info(delta, output),
+        DeltaCommand::Make(args) => match args.format {
+            Format::Bsdiff => bsdiff::make(args, output),
+            Format::Streembit => make(args, output),
+        },
+        DeltaCommand::Apply(args) => match format(&args.delta)? {
+            Format::Bsdiff => bsdiff::apply(args, output),
+            Format::Streembit => apply(args, output),
+        },
+        DeltaCommand::Info { delta } => match format(delta)? {
+            Format::Bsdiff => bsdiff::info(delta, output),
+            Format::Streembit => info(delta, output),
+        },
     }
 }
 
-fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
+/// The format of a delta, by its first bytes; what starts like neither is read as ours, and refused there.
+fn format(path: &Path) -> Result<Format, CliError> {
+    let mut start = Vec::new();
+    let (file, _) = open(path)?;
+    file.take(delta::bsdiff::MAGIC.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(|error| PathError::new(path, error))
+        .context(Exit::Usage, "file")?;
+    Ok(if start == delta::bsdiff::MAGIC {
+        Format::Bsdiff
+    } else {
+        Format::Streembit
+    })
+}
+
+/// Base and target of a delta to make.
+fn images(args: &MakeArgs) -> Result<[Vec<u8>; 2], CliError> {
     let read = |path: &Path| durable::read(path, TARGET_BYTES_MAX).context(Exit::Usage, "image");
-    let (base, target) = (read(&args.base)?, read(&args.target)?);
-    let path = args.output.clone().unwrap_or_else(|| {
+    Ok([read(&args.base)?, read(&args.target)?])
+}
+
+/// Where to write a delta.
+fn path_of(args: &MakeArgs, extension: &str) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| {
         let mut path = args.target.clone().into_os_string();
-        path.push(".delta");
+        path.push(extension);
         path.into()
-    });
-    let coder = delta::Coder::from(args.coder);
+    })
+}
+
+fn percent(part: usize, whole: usize) -> f64 {
+    part as f64 * 100.0 / whole.max(1) as f64
+}
+
+fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
+    let [base, target] = images(args)?;
+    let path = path_of(args, ".delta");
+    let coder = delta::Coder::from(args.coder.unwrap_or(Coder::Mixing));
     let progress = Progress::start(output, "delta", target.len() as u64);
     let options = CreateOptions {
         threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -110,7 +163,7 @@ fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
     let summary = summary.context(Exit::No, "delta")?;
     progress.finish();
     durable::replace(&path, &bytes, durable::Access::World).context(Exit::No, "delta")?;
-    let percent = bytes.len() as f64 * 100.0 / summary.target_size.max(1) as f64;
+    let percent = percent(bytes.len(), target.len());
     let value = serde_json::json!({ "delta": path, "size": summary.delta_size, "format": coder.format(),
         "base_size": summary.base_size, "target_size": summary.target_size,
         "segments": segments_value(&summary.segments) });
@@ -138,23 +191,7 @@ fn apply(args: &ApplyArgs, output: Output) -> Result<Exit, CliError> {
         );
         return Err(CliError::new(Exit::No, message));
     }
-    let mut part = args.output.clone().into_os_string();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let written = rebuild(args, &claims, &part, output).and_then(|()| {
-        let at = |error| PathError::new(&args.output, error);
-        fs::rename(&part, &args.output)
-            .map_err(at)
-            .context(Exit::No, "image")?;
-        durable::sync_folder_of(&args.output)
-            .map_err(at)
-            .context(Exit::No, "image")
-    });
-    if written.is_err() {
-        // What was written is no image; that it may stay behind loses nothing.
-        drop(fs::remove_file(&part));
-    }
-    written?;
+    place(&args.output, |part| rebuild(args, &claims, part, output))?;
     let blake3 = Blake3::new(claims.target).to_string();
     let value =
         serde_json::json!({ "image": args.output, "size": claims.target_size, "blake3": blake3 });
@@ -166,6 +203,28 @@ fn apply(args: &ApplyArgs, output: Output) -> Result<Exit, CliError> {
     output.result(&value, text)?;
     output.note("the delta vouches for this hash alone; compare it with a signed one");
     Ok(Exit::Done)
+}
+
+/// Writes an image under another name beside its own, then gives it its own.
+fn place<T>(image: &Path, write: impl FnOnce(&Path) -> Result<T, CliError>) -> Result<T, CliError> {
+    let mut part = image.to_path_buf().into_os_string();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = write(&part).and_then(|result| {
+        let at = |error| PathError::new(image, error);
+        fs::rename(&part, image)
+            .map_err(at)
+            .context(Exit::No, "image")?;
+        durable::sync_folder_of(image)
+            .map_err(at)
+            .context(Exit::No, "image")?;
+        Ok(result)
+    });
+    if written.is_err() {
+        // What was written is no image; that it may stay behind loses nothing.
+        drop(fs::remove_file(&part));
+    }
+    written
 }
 
 /// Applies a delta into `part`, whole and synced.
@@ -188,20 +247,24 @@ fn rebuild(
     });
     applied.context(Exit::No, args.delta.display())?;
     progress.finish();
-    let sync = || {
-        writer
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .sync_all()
-    };
-    sync().map_err(at).context(Exit::No, "image")
+    sync(writer).map_err(at).context(Exit::No, "image")
+}
+
+fn sync(writer: BufWriter<File>) -> io::Result<()> {
+    let file = writer.into_inner();
+    file.map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 fn info(path: &Path, output: Output) -> Result<Exit, CliError> {
     let info = inspect(path)?;
     let claims = &info.claims;
     let [base, target] = [claims.base, claims.target].map(|hash| Blake3::new(hash).to_string());
-    let value = serde_json::json!({ "size": info.delta_size, "segment_size": info.segment_size,
+    let format = if info.segments.mixed > 0 {
+        delta::FORMAT_MIXING
+    } else {
+        delta::FORMAT
+    };
+    let value = serde_json::json!({ "format": format, "size": info.delta_size, "segment_size": info.segment_size,
         "base_blake3": base, "base_size": claims.base_size,
         "blake3": target, "target_size": claims.target_size,
         "segments": segments_value(&info.segments) });
