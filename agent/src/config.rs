@@ -13,6 +13,7 @@ use node::config::NodeConfig;
 use serde::Deserialize;
 
 use crate::install;
+use crate::plan::Prefer;
 use crate::slot::{Slot, SlotKind};
 
 /// Bytes of the file.
@@ -41,6 +42,8 @@ struct File {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct System {
     compatible: String,
+    #[serde(default = "default_power_supply")]
+    power_supply: PathBuf,
     #[serde(default = "default_bootloader")]
     bootloader: String,
     data_directory: PathBuf,
@@ -69,6 +72,12 @@ struct Streaming {
     peers: bool,
     mirrors: Vec<String>,
     patience: String,
+    prefer: Prefer,
+    prefer_on_battery: Option<Prefer>,
+    min_battery: u8,
+    link_speed: Option<String>,
+    mixing: bool,
+    mixing_speed: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +126,12 @@ impl Default for Streaming {
             peers: true,
             mirrors: Vec::new(),
             patience: "2min".to_owned(),
+            prefer: Prefer::default(),
+            prefer_on_battery: None,
+            min_battery: 0,
+            link_speed: None,
+            mixing: true,
+            mixing_speed: None,
         }
     }
 }
@@ -133,8 +148,29 @@ fn default_bootloader() -> String {
     "file".to_owned()
 }
 
+fn default_power_supply() -> PathBuf {
+    PathBuf::from("/sys/class/power_supply")
+}
+
 fn default_attempts() -> u32 {
     3
+}
+
+/// What decides between deltas, and when none is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamingPolicy {
+    /// What is wanted most.
+    pub prefer: Prefer,
+    /// What is wanted most while a battery discharges.
+    pub prefer_on_battery: Prefer,
+    /// Percent of charge below which nothing is installed while a battery discharges.
+    pub min_battery: u8,
+    /// Bytes per second of the link; as measured if `None`.
+    pub link_speed: Option<u64>,
+    /// Whether deltas by context mixing are taken.
+    pub mixing: bool,
+    /// Image bytes per second by context mixing; as measured if `None`.
+    pub mixing_speed: Option<u64>,
 }
 
 /// A resolved and validated configuration.
@@ -156,6 +192,10 @@ pub struct Config {
     pub mirrors: Vec<String>,
     /// How long no source may deliver before a fetch ends.
     pub patience: Duration,
+    /// What decides between deltas.
+    pub streaming: StreamingPolicy,
+    /// Where the kernel tells of batteries.
+    pub power_supply: PathBuf,
     /// Between two checks.
     pub polling_interval: Duration,
     /// Program that says whether the new system works: exit code 0.
@@ -234,12 +274,33 @@ impl Config {
             peers: file.streaming.peers,
             mirrors,
             patience: duration("streaming.patience", &file.streaming.patience)?,
+            streaming: policy(&file.streaming)?,
+            power_supply: file.system.power_supply,
             polling_interval: duration("polling.interval", &file.polling.interval)?,
             health: file.handlers.health,
             health_timeout: duration("handlers.health-timeout", timeout)?,
             reboot: file.handlers.reboot,
         })
     }
+}
+
+fn policy(streaming: &Streaming) -> Result<StreamingPolicy, CliError> {
+    let rate = |name: &str, text: &Option<String>| {
+        let rate = text.as_deref().map(human::parse_rate).transpose();
+        rate.context(Exit::Usage, name)
+    };
+    if streaming.min_battery > 100 {
+        let message = "streaming.min-battery is not between 0 and 100 percent";
+        return Err(CliError::new(Exit::Usage, message));
+    }
+    Ok(StreamingPolicy {
+        prefer: streaming.prefer,
+        prefer_on_battery: streaming.prefer_on_battery.unwrap_or(streaming.prefer),
+        min_battery: streaming.min_battery,
+        link_speed: rate("streaming.link-speed", &streaming.link_speed)?,
+        mixing: streaming.mixing,
+        mixing_speed: rate("streaming.mixing-speed", &streaming.mixing_speed)?,
+    })
 }
 
 /// An http(s) URL to which a path can be appended.

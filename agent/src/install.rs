@@ -12,7 +12,7 @@ use protocol::exchange::tree::ChunkTree;
 
 pub(crate) use archive::beside;
 pub use archive::{ArchiveError, install as install_archive};
-pub use raw::{apply_delta, check_room, copy, hash_prefix, open_delta, read_back};
+pub use raw::{Applied, apply_delta, check_room, copy, hash_prefix, open_delta, read_back};
 
 /// Why a slot was not written. It stays unable to start; the next run writes it again.
 #[derive(Debug, thiserror::Error)]

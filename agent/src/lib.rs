@@ -33,6 +33,7 @@ pub mod install;
 pub mod journal;
 pub mod plan;
 pub mod policy;
+pub mod power;
 pub mod prove;
 #[cfg(test)]
 mod sample;

@@ -5,6 +5,8 @@ pub mod metadata;
 pub mod mirror;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
@@ -15,6 +17,7 @@ use node::blocks::link::Link;
 use node::blocks::partial::Partial;
 use node::blocks::store::BlobStore;
 use node::holders::find_links;
+use protocol::exchange::chunk_map::ChunkMap;
 use protocol::exchange::download::PeerRole;
 use protocol::exchange::tree::Blob;
 use tokio::sync::mpsc;
@@ -26,6 +29,9 @@ use mirror::Mirror;
 /// Links that wait to be used.
 const LINKS_WAITING_MAX: usize = 4;
 
+/// Bytes below which a fetch says nothing about the link.
+const MEASURED_BYTES_MIN: u64 = 1 << 20;
+
 /// All sources of one device.
 #[derive(Debug)]
 pub struct Sources {
@@ -35,6 +41,8 @@ pub struct Sources {
     pub mirrors: Vec<Mirror>,
     blobs: BlobStore,
     config: Config,
+    /// Bytes per second that the last fetch worth measuring brought; 0 for none.
+    link: AtomicU64,
 }
 
 impl Sources {
@@ -62,7 +70,23 @@ impl Sources {
             mirrors,
             blobs,
             config: config.clone(),
+            link: AtomicU64::new(0),
         })
+    }
+
+    /// Bytes per second that the last fetch brought, the search for sources included; `None` if none was
+    /// worth measuring.
+    pub fn link_speed(&self) -> Option<u64> {
+        Some(self.link.load(Ordering::Relaxed)).filter(|speed| *speed > 0)
+    }
+
+    fn note_link(&self, report: &FetchReport, time: Duration) {
+        let bytes: u64 = report.bytes_by_source.values().sum();
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        if bytes >= MEASURED_BYTES_MIN && millis > 0 {
+            let speed = bytes.saturating_mul(1000) / millis;
+            self.link.store(speed.max(1), Ordering::Relaxed);
+        }
     }
 
     /// The blobs that are served to others.
@@ -79,6 +103,20 @@ impl Sources {
     pub async fn fetch(
         &self,
         partial: &Partial,
+        gate: impl AsyncFnOnce() -> Result<(), CliError>,
+        progress: impl FnMut(u64),
+    ) -> Result<FetchReport, CliError> {
+        self.fetch_part(partial, None, gate, progress).await
+    }
+
+    /// The same for the chunks in `wanted` alone, if there is one.
+    ///
+    /// # Errors
+    /// Those of [`Self::fetch`].
+    pub async fn fetch_part(
+        &self,
+        partial: &Partial,
+        wanted: Option<ChunkMap>,
         gate: impl AsyncFnOnce() -> Result<(), CliError>,
         progress: impl FnMut(u64),
     ) -> Result<FetchReport, CliError> {
@@ -113,9 +151,14 @@ impl Sources {
         let to = Destination {
             partial,
             blobs: &self.blobs,
+            wanted,
             gate,
         };
+        let started = Instant::now();
         let fetched = fetch::fetch(to, links, patience, progress).await;
+        if let Ok(report) = &fetched {
+            self.note_link(report, started.elapsed());
+        }
         fetched.map_err(|error| refused.unwrap_or_else(|| explain(&blob, &error)))
     }
 }

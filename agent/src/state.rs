@@ -75,6 +75,19 @@ pub struct State {
     /// A moment that has passed for sure, seconds since 1970: when metadata was last verified.
     #[serde(default)]
     pub time_floor: u64,
+    /// What was measured, for the choice between deltas.
+    #[serde(default)]
+    pub measured: Measured,
+}
+
+/// How fast this device is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Bytes per second that the last fetch brought.
+    pub link: Option<u64>,
+    /// Image bytes per CPU second that the last delta by context mixing made.
+    pub mixing: Option<u64>,
 }
 
 impl State {

@@ -3,10 +3,13 @@
 //! Every step is in the journal before it is taken, and each step leaves a state from which the next
 //! run finishes: the slot being written can't start, what was fetched is found again by its hashes.
 
+mod repair;
 mod stream;
 mod ways;
 
 use std::time::Instant;
+
+pub use ways::circumstances;
 
 use cli::exit::Context as _;
 use cli::{CliError, Exit, Output};
@@ -20,6 +23,7 @@ use serde_json::json;
 use crate::device::Device;
 use crate::install;
 use crate::policy::{self, Decision, Refusal};
+use crate::power;
 use crate::slot::{Slot, SlotKind};
 use crate::source::Sources;
 use crate::source::metadata::{Checked, check, refuse};
@@ -36,7 +40,7 @@ pub struct Report {
     pub release: u64,
     /// The slot that holds it.
     pub slot: String,
-    /// `delta` or `whole`.
+    /// `delta`, `repack` or `whole`.
     pub way: &'static str,
     /// Bytes of chunks that were fetched.
     pub fetched_bytes: u64,
@@ -186,6 +190,7 @@ pub async fn update(
     };
     let target = device.other_slot()?;
     check_fallback(device, &target)?;
+    check_battery(device)?;
     let work = Work {
         release: &release,
         target: &target,
@@ -240,6 +245,19 @@ fn check_fallback(device: &Device, target: &Slot) -> Result<(), CliError> {
         boot.booted, target.bootname
     );
     Err(CliError::new(Exit::Retry, message).hint("reboot, or streembit-agent mark-good"))
+}
+
+/// Nothing is installed on a battery that may not last.
+fn check_battery(device: &Device) -> Result<(), CliError> {
+    let needed = device.config.streaming.min_battery;
+    match power::discharging(&device.config.power_supply) {
+        Some(charge) if charge < needed => {
+            let message = format!("the battery has {charge} %, an update needs {needed} %");
+            let fix = "charge it, or lower streaming.min-battery in agent.toml";
+            Err(CliError::new(Exit::Retry, message).hint(fix))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One release on its way into one slot.

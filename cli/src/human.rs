@@ -35,6 +35,62 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// The text is no size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no size: write `64 MiB`, `128kB`, `4000`")]
+pub struct SizeError(String);
+
+/// Parses `64 MiB`, `128kB`, `4000`: binary units with `i`, decimal ones without.
+///
+/// # Errors
+/// [`SizeError`] for anything else, zero included.
+pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
+    let error = || SizeError(text.chars().take(40).collect());
+    let rest = text.trim();
+    let split = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let (number, unit) = rest.split_at(split);
+    let number: u64 = number.parse().map_err(|_| error())?;
+    let unit = match unit.trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(error()),
+    };
+    number
+        .checked_mul(unit)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(error)
+}
+
+/// The text is no rate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no rate: write `128 kB/s`, `2MiB/s`, `50 kbit/s`")]
+pub struct RateError(String);
+
+/// Parses `128 kB/s`, `2MiB/s`, `50 kbit/s`, to bytes per second.
+///
+/// # Errors
+/// [`RateError`] for anything else, less than a byte per second included.
+pub fn parse_rate(text: &str) -> Result<u64, RateError> {
+    let error = || RateError(text.chars().take(40).collect());
+    let size = text.trim().strip_suffix("/s").ok_or_else(error)?;
+    let bits = [("kbit", "kB"), ("Mbit", "MB"), ("Gbit", "GB")];
+    let bits = bits
+        .iter()
+        .find_map(|(bit, byte)| Some((size.strip_suffix(bit)?, byte)));
+    let rate = match bits {
+        Some((number, unit)) => parse_bytes(&format!("{number}{unit}")).map(|bits| bits / 8),
+        None => parse_bytes(size),
+    };
+    rate.ok().filter(|rate| *rate > 0).ok_or_else(error)
+}
+
 /// Writes a size with binary units and at most one decimal: `512 B`, `1.5 MiB`.
 pub fn bytes(size: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -103,6 +159,32 @@ mod tests {
         );
         assert_eq!(duration(Duration::from_secs(41)), "41s");
         assert_eq!(duration(Duration::ZERO), "0s");
+    }
+
+    #[test]
+    fn sizes_and_rates_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("64 MiB", 64 << 20),
+            ("128kB", 128_000),
+            (" 4000 ", 4000),
+            ("1B", 1),
+        ] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for (text, rate) in [
+            ("128 kB/s", 128_000),
+            ("2MiB/s", 2 << 20),
+            ("50 kbit/s", 6250),
+            ("1 Gbit/s", 125_000_000),
+        ] {
+            assert_eq!(parse_rate(text), Ok(rate), "{text}");
+        }
+        for text in ["", "0", "-1", "1.5MB", "5 MiBs", "99999999999 GiB", "MiB"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+        for text in ["5", "1 MB", "0 kB/s", "5 m/s", "7 bit/s", "/s"] {
+            assert!(parse_rate(text).is_err(), "{text}");
+        }
     }
 
     #[test]

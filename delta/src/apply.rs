@@ -24,8 +24,11 @@ use crate::{
     segments::{Segments, count},
 };
 
+mod in_place;
 #[cfg(test)]
 mod tests;
+
+pub use in_place::apply_in_place;
 
 /// Why a delta can't be opened or applied.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +142,14 @@ const fn claims(container: &Container) -> Expected {
     }
 }
 
+/// Returns the range of a delta to a target of `target_size` bytes that [`Delta::open`] reads: header and table.
+///
+/// # Errors
+/// [`ContainerError::AboveLimit`].
+pub fn head_range(target_size: u64) -> Result<Range<u64>, ContainerError> {
+    Ok(0..Container::head_bytes(target_size)?)
+}
+
 /// An opened delta: header and table are parsed and agree with the signed metadata.
 #[derive(Debug)]
 pub struct Delta<R> {
@@ -205,6 +216,16 @@ impl<R: Read + Seek> Delta<R> {
         }
     }
 
+    /// Returns whether `bytes` are what segment `index` must be.
+    fn is_segment(&self, index: u32, bytes: &[u8]) -> bool {
+        let (Some(row), Some(range)) = (self.row(index), self.segment_range(index)) else {
+            return false;
+        };
+        let size = range.end.saturating_sub(range.start);
+        u64::try_from(bytes.len()) == Ok(size)
+            && segment_hash(range.start, bytes, self.container.target_size) == row.hash
+    }
+
     fn row(&self, index: u32) -> Option<&Row> {
         self.container.rows.get(usize::try_from(index).ok()?)
     }
@@ -266,7 +287,7 @@ impl<R: Read + Seek> Delta<R> {
                     .map_err(|source| ApplyError::Codec { index, source })?;
             }
         }
-        if segment_hash(range.start, out, self.container.target_size) != row.hash {
+        if !self.is_segment(index, out) {
             return Err(ApplyError::Hash { index });
         }
         Ok(())

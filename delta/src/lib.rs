@@ -13,7 +13,7 @@
 //! * `container`: header and table, bytes to value and back.
 //! * `segments`: how many there are of each type.
 //! * `codec`: the coders of one segment; a segment's type byte chooses one.
-//! * `apply`: opening a delta, one segment, the whole target.
+//! * `apply`: opening a delta, one segment, the whole target, segments at their places in a slot.
 //! * `matching`: which parts of the target are in the base (publisher side only).
 //! * `create`: matching, coding, the mirror check (publisher side only).
 //! * [`mod@bsdiff`]: deltas of bsdiff 4, for interchange with other tools.
@@ -58,7 +58,7 @@ pub mod limits;
 mod matching;
 mod segments;
 
-pub use apply::{ApplyError, Delta, Expected, Info, apply, inspect};
+pub use apply::{ApplyError, Delta, Expected, Info, apply, apply_in_place, head_range, inspect};
 pub use codec::CodecError;
 pub use container::ContainerError;
 pub use create::{Coder, CreateError, CreateOptions, Matched, Summary, create};

@@ -5,7 +5,7 @@ use std::path::Path;
 use cli::{CliError, Exit, Output, human};
 
 use super::with_sources;
-use crate::plan::{self, Way};
+use crate::plan::{self, Base, Way};
 use crate::policy::Decision;
 use crate::update;
 
@@ -14,8 +14,9 @@ use crate::update;
 /// # Errors
 /// [`CliError`] naming source, file and rule.
 pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
-    let found = with_sources(config, async |device, sources| {
-        update::look(device, sources).await
+    let (found, circumstances) = with_sources(config, async |device, sources| {
+        let found = update::look(device, sources).await?;
+        Ok((found, update::circumstances(device)?))
     })?;
     let running = found.running.as_ref().map(|image| image.version.clone());
     let source = &found.checked.source;
@@ -34,12 +35,17 @@ pub fn run(config: &Path, output: Output) -> Result<Exit, CliError> {
     if let Some(release) = release {
         let base = found.running.as_ref().and_then(|image| {
             let blake3 = manifests::digest::Blake3::parse(&image.blake3).ok()?;
-            Some(manifests::release::Content {
-                blake3,
-                size: image.size,
-            })
+            let size = image.size;
+            let image = manifests::release::Content { blake3, size };
+            // Whether it was modified takes reading it; install does.
+            let modified = 0;
+            Some(Base { image, modified })
         });
-        let way = match plan::ways(release, base.as_ref()).into_iter().next() {
+        let ways = plan::ways(release, base.as_ref(), &circumstances);
+        let way = match ways.first() {
+            Some(Way::Delta(delta)) if plan::is_repack(delta) => {
+                format!("repack of {}", human::bytes(delta.blob.size))
+            }
             Some(Way::Delta(delta)) => format!("delta of {}", human::bytes(delta.blob.size)),
             _ => format!("image of {}", human::bytes(release.image.size)),
         };

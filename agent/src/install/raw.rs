@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use cli::durable::{self, PathError};
 use delta::{Delta, Expected};
@@ -80,22 +81,48 @@ pub fn open_delta<R: Read + Seek>(
     Ok(Delta::open(reader, delta.blob.size, &expected)?)
 }
 
-/// Applies an opened delta to the image in `base` and writes the result to the slot at `target`. Every
-/// segment is verified before it is written.
+/// What came of applying a delta.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Segments that the base does not rebuild: they have to come from elsewhere.
+    pub left_out: Vec<u32>,
+    /// CPU time that it took.
+    pub cpu: Duration,
+}
+
+/// Applies segments of an opened delta to the image in `base`, or to nothing, and writes them to their
+/// places in the slot at `target`. Every segment is verified before it is written; those that are there
+/// already are not written again, so a run that was cut goes on where it was.
 ///
 /// # Errors
 /// [`InstallError`]; the slot is half-written then.
 pub fn apply_delta<R: Read + Seek>(
     delta: &mut Delta<R>,
-    base: &Path,
+    base: Option<&Path>,
     (target, image): (&Path, &Blob),
+    segments: &[u32],
     report: Report<'_>,
-) -> Result<(), InstallError> {
-    let mut base_file = File::open(base).map_err(|error| PathError::new(base, error))?;
-    let slot = open_slot(target, image.size)?;
-    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, slot);
-    delta::apply(delta, &mut base_file, &mut writer, report)?;
-    finish(writer, target)
+) -> Result<Applied, InstallError> {
+    let mut slot = open_slot(target, image.size)?;
+    let segments = segments.iter().copied();
+    let before = cpu_time();
+    let left_out = match base {
+        Some(base) => {
+            let mut base = File::open(base).map_err(|error| PathError::new(base, error))?;
+            delta::apply_in_place(delta, &mut base, &mut slot, segments, report)?
+        }
+        None => delta::apply_in_place(delta, &mut io::empty(), &mut slot, segments, report)?,
+    };
+    let cpu = cpu_time().saturating_sub(before);
+    slot.sync_all()
+        .map_err(|error| PathError::new(target, error))?;
+    Ok(Applied { left_out, cpu })
+}
+
+/// What this thread has worked so far.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Copies a verified file into the slot.

@@ -24,6 +24,10 @@ fn full() -> State {
         failed: BTreeSet::from([4, 5]),
         newest_seen: Some((9, 1_800_000_000)),
         time_floor: 1_800_000_000,
+        measured: Measured {
+            link: Some(125_000),
+            mixing: None,
+        },
     }
 }
 

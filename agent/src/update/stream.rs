@@ -3,25 +3,31 @@
 
 use std::pin::pin;
 
+use cli::CliError;
 use cli::progress::Progress;
 use manifests::release::DeltaRef;
 use node::blocks::fetch::FetchReport;
 use node::blocks::partial::Partial;
 
 use super::ways::{Failure, announce, go_on, image_path, open_partial, read_back, take_slot};
-use super::{Work, blob_of, blocking};
+use super::{Work, blob_of, blocking, repair};
 use crate::device::Device;
-use crate::install;
+use crate::install::{self, Applied};
+use crate::plan;
 use crate::slot::SlotKind;
-use crate::source::Sources;
+use crate::source::{self, Sources};
 
-/// Fetches and applies `delta`, then reads the image back.
+/// CPU time below which a speed is not worth remembering.
+const MEASURED_MICROS_MIN: u64 = 100_000;
+
+/// Fetches and applies `delta`, repairs what the base did not rebuild, then reads the image back.
 pub(super) async fn install_delta(
     device: &mut Device,
     sources: &Sources,
     work: &Work<'_>,
     delta: &DeltaRef,
-) -> Result<FetchReport, Failure> {
+    used: &mut FetchReport,
+) -> Result<(), Failure> {
     let blob = blob_of(&delta.blob);
     let path = device.blob_path(&blob);
     let partial = open_partial(device, blob, &path)?;
@@ -31,28 +37,44 @@ pub(super) async fn install_delta(
         drop(end);
         fetched.map_err(Failure::of_fetch)
     };
-    let report = {
+    let (report, applied) = {
         let mut fetching = pin!(fetching);
         let mut applying = pin!(apply(device, sources, work, delta, &partial));
         // Both ends are waited for: a thread that still wrote to the slot would spoil the next way.
         tokio::select! {
             fetched = &mut fetching => {
                 let applied = applying.await;
-                let report = fetched?;
-                applied?;
-                report
+                (fetched?, applied?)
             }
             applied = &mut applying => {
-                applied?;
-                fetching.await?
+                let applied = applied?;
+                (fetching.await?, applied)
             }
         }
     };
+    source::add(used, report);
     announce(sources, &blob).await?;
+    if delta.format == delta::FORMAT_MIXING {
+        note_speed(device, work, &applied)?;
+    }
+    if !applied.left_out.is_empty() {
+        repair::repair(device, sources, work, &applied.left_out, used).await?;
+    }
     let image = blob_of(&work.release.image);
     let target = image_path(device, work.target, &image);
-    read_back(device, &target, image).await?;
-    Ok(report)
+    read_back(device, &target, image).await
+}
+
+/// Remembers how fast this device applies, for the next choice.
+fn note_speed(device: &mut Device, work: &Work<'_>, applied: &Applied) -> Result<(), CliError> {
+    let micros = u64::try_from(applied.cpu.as_micros()).unwrap_or(u64::MAX);
+    if micros < MEASURED_MICROS_MIN {
+        return Ok(());
+    }
+    let bytes = work.release.image.size.saturating_mul(1_000_000);
+    let mut state = device.state()?;
+    state.measured.mixing = Some((bytes / micros).max(1));
+    device.save_state(&state)
 }
 
 /// Ends the wait for bytes that nobody fetches any longer, also where the fetch was dropped because the
@@ -71,9 +93,16 @@ async fn apply(
     work: &Work<'_>,
     delta: &DeltaRef,
     partial: &Partial,
-) -> Result<(), Failure> {
+) -> Result<Applied, Failure> {
     let image = blob_of(&work.release.image);
-    let base = image_path(device, &device.running_slot()?, &blob_of(&delta.base));
+    let base = match plan::is_repack(delta) {
+        true => None,
+        false => Some(image_path(
+            device,
+            &device.running_slot()?,
+            &blob_of(&delta.base),
+        )),
+    };
     let target = image_path(device, work.target, &image);
     let (reader, expected) = (partial.reader(), delta.clone());
     let opened = blocking(move || install::open_delta(reader, &expected, &image)).await?;
@@ -85,7 +114,14 @@ async fn apply(
     let progress = Progress::start(work.output, "install", image.size);
     let applied = blocking(move || {
         let mut report = |done| go_on(&progress, done);
-        let applied = install::apply_delta(&mut container, &base, (&target, &image), &mut report);
+        let segments: Vec<u32> = (0..container.segment_count()).collect();
+        let applied = install::apply_delta(
+            &mut container,
+            base.as_deref(),
+            (&target, &image),
+            &segments,
+            &mut report,
+        );
         progress.finish();
         applied
     });

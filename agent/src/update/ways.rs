@@ -5,21 +5,29 @@ use std::path::{Path, PathBuf};
 
 use cli::exit::Context as _;
 use cli::progress::Progress;
-use cli::{CliError, Exit};
+use cli::{CliError, Exit, durable};
 use manifests::release::Content;
 use node::blocks::fetch::FetchReport;
 use node::blocks::partial::Partial;
 use protocol::dht::key::DhtKey;
-use protocol::exchange::tree::Blob;
+use protocol::exchange::tree::{Blob, ChunkTree};
 use serde_json::json;
 
 use super::{Work, blob_of, blocking, stream};
 use crate::device::Device;
 use crate::install::{self, InstallError};
-use crate::plan::{self, Way};
+use crate::plan::{self, Base, Circumstances, Way};
+use crate::power;
 use crate::slot::{Slot, SlotKind};
 use crate::source::{self, Sources};
 use crate::state::Image;
+
+/// Bytes of a chunk level: 32 per chunk of the largest image.
+const CHUNK_LEVEL_BYTES_MAX: u64 = 2 << 20;
+/// Bytes per second of a link that was never measured.
+const LINK_SPEED: u64 = 1_000_000;
+/// Image bytes per second by context mixing on a CPU that was never measured: a small one.
+const MIXING_SPEED: u64 = 2_000_000;
 
 /// Tries the planned ways in order until the slot holds the image.
 pub(super) async fn install_release(
@@ -30,8 +38,9 @@ pub(super) async fn install_release(
 ) -> Result<(&'static str, FetchReport), CliError> {
     let image = blob_of(&work.release.image);
     device.record("planning", work.describe())?;
-    let base = base_content(device, work).await?;
-    let mut keep: Vec<Blob> = [Some(image), catalog, base.as_ref().map(blob_of)]
+    let base = base_of(device, work).await?;
+    let circumstances = circumstances(device)?;
+    let mut keep: Vec<Blob> = [Some(image), catalog, base.map(|base| blob_of(&base.image))]
         .into_iter()
         .flatten()
         .collect();
@@ -39,9 +48,12 @@ pub(super) async fn install_release(
     device.keep_only(&keep).context(Exit::No, "data folder")?;
     let mut used = FetchReport::default();
     let mut failed = None;
-    for way in plan::ways(work.release, base.as_ref()) {
+    for way in plan::ways(work.release, base.as_ref(), &circumstances) {
         match take_way(device, sources, work, &way, &mut used).await {
-            Ok(name) => return Ok((name, used)),
+            Ok(name) => {
+                note_link(device, sources)?;
+                return Ok((name, used));
+            }
             // A delta that does not fit or that nobody serves costs bandwidth, not the update (threats
             // D30).
             Err(failure) if failure.leaves_other_ways() && matches!(way, Way::Delta(_)) => {
@@ -92,11 +104,11 @@ impl Failure {
         }
     }
 
-    const fn leaves_other_ways(&self) -> bool {
+    pub(super) const fn leaves_other_ways(&self) -> bool {
         matches!(self, Self::Way(_) | Self::Starved(_))
     }
 
-    fn explain(self, work: &Work<'_>) -> CliError {
+    pub(super) fn explain(self, work: &Work<'_>) -> CliError {
         match self {
             Self::Way(error) => {
                 let context = format!("slot {} was not written", work.target.name);
@@ -122,8 +134,9 @@ pub(super) fn image_path(device: &Device, slot: &Slot, image: &Blob) -> PathBuf 
     }
 }
 
-/// The running image, if its bytes are what the state says: a modified base gets no delta.
-async fn base_content(device: &Device, work: &Work<'_>) -> Result<Option<Content>, CliError> {
+/// The running image as it was installed, and how much of it is no longer so. `None` where nothing tells: no
+/// state, or a modified slot whose chunk level is gone.
+async fn base_of(device: &Device, work: &Work<'_>) -> Result<Option<Base>, CliError> {
     let Some(blob) = work.running.and_then(Image::blob) else {
         return Ok(None);
     };
@@ -133,12 +146,59 @@ async fn base_content(device: &Device, work: &Work<'_>) -> Result<Option<Content
     }
     let hashed = blocking(move || install::hash_prefix(&path, blob.size)).await?;
     let hashed = hashed.context(Exit::No, "running slot")?;
-    let same = hashed.blob() == blob;
+    let modified = if hashed.blob() == blob {
+        0
+    } else {
+        let level = durable::read_if_there(&device.tree_path(&blob), CHUNK_LEVEL_BYTES_MAX);
+        let level = level.context(Exit::No, "chunk level")?;
+        let tree = level.and_then(|level| ChunkTree::parse(blob, &level).ok());
+        let Some(tree) = tree else {
+            return Ok(None);
+        };
+        modified_bytes(&tree, &hashed)
+    };
     let blake3 = manifests::digest::Blake3::new(blob.root);
-    Ok(same.then_some(Content {
-        blake3,
-        size: blob.size,
-    }))
+    let size = blob.size;
+    let image = Content { blake3, size };
+    Ok(Some(Base { image, modified }))
+}
+
+/// Bytes of the chunks that are no longer what they were.
+fn modified_bytes(was: &ChunkTree, is: &ChunkTree) -> u64 {
+    let blob = was.blob();
+    (0..blob.chunk_count())
+        .filter(|chunk| was.nodes(*chunk, 1) != is.nodes(*chunk, 1))
+        .map(|chunk| blob.chunk_len(chunk))
+        .sum()
+}
+
+/// Remembers how fast the link is, for the next choice.
+fn note_link(device: &mut Device, sources: &Sources) -> Result<(), CliError> {
+    let Some(speed) = sources.link_speed() else {
+        return Ok(());
+    };
+    let mut state = device.state()?;
+    state.measured.link = Some(speed);
+    device.save_state(&state)
+}
+
+/// What decides between ways, here and now.
+///
+/// # Errors
+/// [`CliError`] if the state can't be read.
+pub fn circumstances(device: &Device) -> Result<Circumstances, CliError> {
+    let policy = device.config.streaming;
+    let measured = device.state()?.measured;
+    let prefer = match power::discharging(&device.config.power_supply) {
+        Some(_) => policy.prefer_on_battery,
+        None => policy.prefer,
+    };
+    let mixing = policy.mixing_speed.or(measured.mixing);
+    Ok(Circumstances {
+        prefer,
+        link: policy.link_speed.or(measured.link).unwrap_or(LINK_SPEED),
+        mixing: policy.mixing.then(|| mixing.unwrap_or(MIXING_SPEED)),
+    })
 }
 
 async fn take_way(
@@ -155,9 +215,12 @@ async fn take_way(
     }
     let name = match way {
         Way::Delta(delta) => {
-            let report = stream::install_delta(device, sources, work, delta).await?;
-            source::add(used, report);
-            "delta"
+            stream::install_delta(device, sources, work, delta, used).await?;
+            if plan::is_repack(delta) {
+                "repack"
+            } else {
+                "delta"
+            }
         }
         Way::Whole(_) => {
             fetch_image(device, sources, work, used).await?;
@@ -184,7 +247,7 @@ pub(super) fn go_on(progress: &Progress, done: u64) -> ControlFlow<()> {
 
 /// Fetches the whole image: into a raw slot directly, so that it is never held twice; an archive into
 /// the data folder.
-async fn fetch_image(
+pub(super) async fn fetch_image(
     device: &mut Device,
     sources: &Sources,
     work: &Work<'_>,
@@ -216,7 +279,7 @@ pub(super) fn open_partial(
     device.record("fetching", data)?;
     Partial::open(blob, path, &device.tree_path(&blob))
         .context(Exit::No, "data folder")
-        .map_err(|error| error.hint(cli::durable::DISK_FIX))
+        .map_err(|error| error.hint(durable::DISK_FIX))
 }
 
 /// Tells the network that this device can serve a blob.
@@ -236,10 +299,10 @@ pub(super) async fn read_back(device: &Device, path: &Path, image: Blob) -> Resu
     let tree = blocking(move || install::read_back(&path, &image))
         .await?
         .map_err(Failure::Way)?;
-    cli::durable::replace(
+    durable::replace(
         &device.tree_path(&image),
         &tree.encode(),
-        cli::durable::Access::World,
+        durable::Access::World,
     )
     .context(Exit::No, "chunk level")?;
     Ok(())

@@ -68,6 +68,8 @@ pub struct Destination<'a, G> {
     pub partial: &'a Partial,
     /// From where the chunks are served to others as they arrive.
     pub blobs: &'a BlobStore,
+    /// The chunks to fetch; `None` for all.
+    pub wanted: Option<ChunkMap>,
     /// Asked once, when the first verified chunk is there and before it is written, so that a holder
     /// that lies costs nothing of what is there.
     pub gate: G,
@@ -94,7 +96,7 @@ pub type May = Result<(), Stopped>;
 #[derive(Clone, Copy, Debug)]
 pub struct Stopped;
 
-/// Fetches a blob from the holders that come in over `links`; `progress` is told the bytes that are
+/// Fetches a blob, or the chunks of it that are wanted, from the holders that come in over `links`; `progress` is told the bytes that are
 /// there. The chunks are served to others as they arrive. Dropping the future stops it; what was
 /// written stays.
 ///
@@ -109,6 +111,7 @@ pub async fn fetch<G: AsyncFnOnce() -> May>(
     let Destination {
         partial,
         blobs,
+        wanted,
         gate,
     } = to;
     let blob = partial.blob();
@@ -118,11 +121,15 @@ pub async fn fetch<G: AsyncFnOnce() -> May>(
     }
     let resumed_bytes = map.as_ref().map_or(0, |map| bytes_held(&blob, map));
     let now = Instant::now();
+    let mut machine = Download::new(blob, tree, map, now);
+    if let Some(wanted) = wanted {
+        machine = machine.only(wanted);
+    }
     let mut fetch = Fetch {
         partial,
         gate: Some(gate),
         blobs,
-        machine: Download::new(blob, tree, map, now),
+        machine,
         names: BTreeMap::new(),
         outgoing: BTreeMap::new(),
         banned: BTreeSet::new(),

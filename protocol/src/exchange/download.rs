@@ -63,7 +63,7 @@ pub enum Output {
     },
     /// Close the peer's stream; it won't be used again for this blob.
     Drop(PeerId, DropReason),
-    /// All chunks are there.
+    /// All chunks that are wanted are there.
     Complete,
 }
 
@@ -88,6 +88,9 @@ pub struct Download {
     blob: Blob,
     tree: Option<ChunkTree>,
     have: ChunkMap,
+    wanted: ChunkMap,
+    /// Chunks that are wanted and not there.
+    missing: u32,
     peers: BTreeMap<PeerId, Peer>,
     /// Chunks under way, and from how many peers.
     copies: BTreeMap<u32, usize>,
@@ -108,10 +111,13 @@ impl Download {
         let count = blob.chunk_count();
         let tree = tree.filter(|tree| tree.blob() == blob);
         let have = have.filter(|map| map.count() == count && tree.is_some());
+        let have = have.unwrap_or_else(|| ChunkMap::empty(count));
         let mut download = Self {
             blob,
             tree,
-            have: have.unwrap_or_else(|| ChunkMap::empty(count)),
+            missing: count.saturating_sub(have.held()),
+            have,
+            wanted: ChunkMap::full(count),
             peers: BTreeMap::new(),
             copies: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -121,6 +127,19 @@ impl Download {
         };
         download.finish_if_complete();
         download
+    }
+
+    /// Leaves out all chunks but these; to be called before the first input. A map of another size leaves out
+    /// nothing.
+    #[must_use]
+    pub fn only(mut self, wanted: ChunkMap) -> Self {
+        if wanted.count() == self.have.count() && !self.complete {
+            let missing = self.have.missing().filter(|chunk| wanted.contains(*chunk));
+            self.missing = u32::try_from(missing.count()).unwrap_or(u32::MAX);
+            self.wanted = wanted;
+            self.finish_if_complete();
+        }
+        self
     }
 
     /// The chunks that are there.
@@ -339,7 +358,7 @@ impl Download {
     }
 
     fn finish_if_complete(&mut self) {
-        if self.have.is_complete() && !self.complete {
+        if self.missing == 0 && !self.complete {
             self.complete = true;
             self.outputs.push_back(Output::Complete);
         }

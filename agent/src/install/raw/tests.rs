@@ -67,6 +67,7 @@ impl Place {
         self.apply_to(&self.delta, (&slot, &self.blob()), &mut report)
     }
 
+    /// Applies all segments; one that is left out is an error here.
     fn apply_to(
         &self,
         delta: &DeltaRef,
@@ -75,7 +76,13 @@ impl Place {
     ) -> Result<(), InstallError> {
         let reader = File::open(self.path("delta")).unwrap();
         let mut opened = open_delta(reader, delta, image)?;
-        apply_delta(&mut opened, &self.path("base"), (slot, image), report)
+        let all: Vec<u32> = (0..opened.segment_count()).collect();
+        let base = self.path("base");
+        let applied = apply_delta(&mut opened, Some(&base), (slot, image), &all, report)?;
+        match applied.left_out.first() {
+            None => Ok(()),
+            Some(&index) => Err(delta::ApplyError::Hash { index }.into()),
+        }
     }
 
     fn copy(&self, size: u64) -> Result<(), InstallError> {

@@ -42,6 +42,7 @@ async fn fetched(
     let to = Destination {
         partial: &partial,
         blobs: &BlobStore::default(),
+        wanted: None,
         gate: async || Ok(()),
     };
     let fetching = fetch(to, links, PATIENCE, |_| {});

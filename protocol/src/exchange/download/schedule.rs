@@ -64,13 +64,13 @@ impl Download {
         let map = peer.map.as_ref()?;
         while let Some(chunk) = map.first_not_in(&self.have, peer.next) {
             peer.next = chunk.saturating_add(1);
-            if !self.copies.contains_key(&chunk) {
+            if self.wanted.contains(chunk) && !self.copies.contains_key(&chunk) {
                 return Some(chunk);
             }
         }
         peer.next = map.count();
-        let missing = self.have.count().saturating_sub(self.have.held());
-        let endgame = u32::try_from(self.copies.len()).is_ok_and(|under_way| under_way == missing);
+        let under_way = u32::try_from(self.copies.len());
+        let endgame = under_way.is_ok_and(|under_way| under_way == self.missing);
         if !endgame || !peer.in_flight.is_empty() {
             return None;
         }
@@ -82,6 +82,9 @@ impl Download {
 
     /// Counts `chunk`, brought by `from`, as held; nobody else needs to bring it.
     pub(super) fn hold(&mut self, chunk: u32, from: PeerId) {
+        if !self.have.contains(chunk) && self.wanted.contains(chunk) {
+            self.missing = self.missing.saturating_sub(1);
+        }
         self.have.insert(chunk);
         self.copies.remove(&chunk);
         for (id, peer) in &mut self.peers {

@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use self::support::{CHUNK, Net, blob_of, data_of};
+use self::support::{CHUNK, Net, blob_of, data_of, map_of};
 use super::*;
 use crate::limits::{DOWNLOAD_PEERS_MAX, REQUESTS_IN_FLIGHT_MAX};
 
@@ -94,6 +94,37 @@ fn resume_asks_only_for_what_is_missing_p52() {
     let asked: Vec<u32> = net.requests.keys().copied().collect();
     assert_eq!(asked, [1, 2, 4, 5, 6, 7, 8]);
     assert!(net.requests.values().all(|count| *count == 1));
+}
+
+#[test]
+fn asks_only_for_what_is_wanted() {
+    let size = 10 * CHUNK;
+    let (_, tree) = blob_of(size);
+    let have = map_of(10, &[0, 3]);
+    let mut net = Net::resumed(size, Some(tree.clone()), Some(have)).wanting(&[3, 4, 8]);
+    net.join_holding(1, &[0, 1, 2, 4, 5]);
+    net.serve_all();
+    assert!(!net.complete, "8 is missing");
+    net.join(2);
+    net.serve_all();
+    assert!(net.complete);
+    let asked: Vec<u32> = net.requests.keys().copied().collect();
+    assert_eq!(asked, [4, 8]);
+    assert!(net.requests.values().all(|count| *count == 1));
+
+    let mut nothing = Net::new(size).wanting(&[]);
+    assert!(nothing.complete, "at once");
+    nothing.join(1);
+    assert!(nothing.requests.is_empty());
+
+    let mut endgame = Net::resumed(size, Some(tree), None).wanting(&[7]);
+    endgame.join_holding(1, &[6, 7]);
+    endgame.join_holding(2, &[7, 8]);
+    assert_eq!(
+        endgame.requests.get(&7),
+        Some(&2),
+        "a second copy of the last that is wanted"
+    );
 }
 
 #[test]

@@ -55,8 +55,8 @@ fn the_work_per_request_does_not_grow_with_the_blob_q95() {
     let mut download = Download::new(tree.blob(), Some(tree), None, now);
     let full = ChunkMap::full(65_536);
     // Maps of every kind: all, every third chunk, the upper half.
-    let third = support::map_of(65_536, &(0..65_536).step_by(3).collect::<Vec<_>>());
-    let upper = support::map_of(65_536, &(32_768..65_536).collect::<Vec<_>>());
+    let third = map_of(65_536, &(0..65_536).step_by(3).collect::<Vec<_>>());
+    let upper = map_of(65_536, &(32_768..65_536).collect::<Vec<_>>());
     for (id, map) in (0..18).zip([full, third, upper].iter().cycle()) {
         download.handle(now, Input::Joined(id, PeerRole::Peer));
         let map = Frame::Have(map.as_bytes().to_vec());

@@ -1,0 +1,139 @@
+//! Segments that a modified base does not rebuild, out of the release's repack; without one, out of the image
+//! itself.
+
+use std::ops::Range;
+
+use cli::progress::Progress;
+use manifests::release::DeltaRef;
+use node::blocks::fetch::FetchReport;
+use node::blocks::partial::Partial;
+use protocol::exchange::chunk_map::ChunkMap;
+use protocol::limits::CHUNK_BYTES;
+use serde_json::json;
+
+use super::ways::{Failure, fetch_image, go_on, image_path, open_partial};
+use super::{Work, blob_of, blocking};
+use crate::device::Device;
+use crate::install::{self, InstallError};
+use crate::plan;
+use crate::source::{self, Sources};
+
+/// Gets `segments`, and nothing else, into the slot.
+pub(super) async fn repair(
+    device: &mut Device,
+    sources: &Sources,
+    work: &Work<'_>,
+    segments: &[u32],
+    used: &mut FetchReport,
+) -> Result<(), Failure> {
+    let repack = plan::repack(work.release);
+    let data =
+        json!({ "segments": segments.len(), "repack": repack.is_some(), "slot": work.target.name });
+    device.record("repairing", data)?;
+    if let Some(repack) = repack {
+        match from_repack(device, sources, work, (repack, segments), used).await {
+            Ok(()) => return Ok(()),
+            Err(failure) if failure.leaves_other_ways() => {
+                let why = failure.explain(work).to_string();
+                device.record("repair-failed", json!({ "why": why }))?;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    // What is there already is found by its hashes; the rest are the segments.
+    fetch_image(device, sources, work, used).await
+}
+
+async fn from_repack(
+    device: &mut Device,
+    sources: &Sources,
+    work: &Work<'_>,
+    (repack, segments): (&DeltaRef, &[u32]),
+    used: &mut FetchReport,
+) -> Result<(), Failure> {
+    let image = blob_of(&work.release.image);
+    let blob = blob_of(&repack.blob);
+    let partial = open_partial(device, blob, &device.blob_path(&blob))?;
+    let head = delta::head_range(image.size)
+        .map_err(|error| Failure::Way(InstallError::Delta(error.into())))?;
+    fetch(sources, &partial, &[head], used).await?;
+    let (reader, expected) = (partial.reader(), repack.clone());
+    let opened = blocking(move || install::open_delta(reader, &expected, &image)).await?;
+    let mut container = opened.map_err(Failure::Way)?;
+    let payloads = segments
+        .iter()
+        .filter_map(|index| container.payload_range(*index));
+    fetch(sources, &partial, &payloads.collect::<Vec<_>>(), used).await?;
+    let target = image_path(device, work.target, &image);
+    let segments = segments.to_vec();
+    let progress = Progress::start(work.output, "repair", image.size);
+    let applied = blocking(move || {
+        let mut report = |done| go_on(&progress, done);
+        let to = (target.as_path(), &image);
+        let applied = install::apply_delta(&mut container, None, to, &segments, &mut report);
+        progress.finish();
+        applied
+    });
+    let applied = applied.await?.map_err(Failure::Way)?;
+    match applied.left_out.first() {
+        None => Ok(()),
+        Some(&index) => {
+            let error = delta::ApplyError::Hash { index };
+            Err(Failure::Way(error.into()))
+        }
+    }
+}
+
+/// Fetches the chunks that hold these ranges.
+async fn fetch(
+    sources: &Sources,
+    partial: &Partial,
+    ranges: &[Range<u64>],
+    used: &mut FetchReport,
+) -> Result<(), Failure> {
+    let wanted = chunks(partial.blob().chunk_count(), ranges);
+    let fetched = sources.fetch_part(partial, Some(wanted), async || Ok(()), |_| {});
+    let report = fetched.await.map_err(Failure::of_fetch)?;
+    source::add(used, report);
+    Ok(())
+}
+
+fn chunks(count: u32, ranges: &[Range<u64>]) -> ChunkMap {
+    let mut wanted = ChunkMap::empty(count);
+    for range in ranges {
+        for chunk in range.start / CHUNK_BYTES..range.end.div_ceil(CHUNK_BYTES) {
+            if let Ok(chunk) = u32::try_from(chunk)
+                && chunk < count
+            {
+                wanted.insert(chunk);
+            }
+        }
+    }
+    wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_want_the_chunks_that_they_touch() {
+        let of = |ranges: &[Range<u64>]| {
+            let map = chunks(5, ranges);
+            (0..5)
+                .filter(|chunk| map.contains(*chunk))
+                .collect::<Vec<_>>()
+        };
+        let none: [u32; 0] = [];
+        assert_eq!(of(&[]), none);
+        assert_eq!(of(&[0..0]), none, "a copied segment");
+        assert_eq!(of(&[0..1, 3 * CHUNK_BYTES..3 * CHUNK_BYTES + 1]), [0, 3]);
+        assert_eq!(of(&[CHUNK_BYTES - 1..CHUNK_BYTES + 1]), [0, 1]);
+        assert_eq!(of(&[CHUNK_BYTES..2 * CHUNK_BYTES]), [1]);
+        assert_eq!(
+            of(&[4 * CHUNK_BYTES..u64::from(u32::MAX)]),
+            [4],
+            "not beyond the blob"
+        );
+    }
+}
