@@ -7,6 +7,7 @@ mod copies;
 mod delta_cm;
 mod delta_z;
 mod input;
+mod instructions;
 mod literals;
 mod references;
 
@@ -16,6 +17,7 @@ use std::ops::ControlFlow;
 use delta::{Coder, CreateOptions, Delta, Expected, Segments};
 use support::firmware::{Code, program};
 
+const CODES: [Code; 5] = [Code::Arm64, Code::X86, Code::A32, Code::T32, Code::RiscV];
 const CODERS: [Coder; 2] = [Coder::Zstd, Coder::Mixing];
 
 /// Makes a delta, and has both decoders apply it.
@@ -60,7 +62,7 @@ fn data(seed: u8) -> Vec<u8> {
 
 #[test]
 fn programs_are_rebuilt_alike() {
-    for code in [Code::Arm64, Code::X86] {
+    for code in CODES {
         let (base, target) = (program(code, 9000, 1), program(code, 9000, 2));
         assert!(target.len() > 1 << 20, "more than one segment");
         for coder in CODERS {

@@ -19,23 +19,31 @@ pub(crate) fn choose(
     output: &[u8],
     base: &[u8],
 ) -> Machine {
-    let wrong = |machine: &Machine| wrong(operations, (segment, *machine), output, base);
-    let best = Machine::ALL.into_iter().min_by_key(wrong);
-    best.unwrap_or(Machine::None)
+    let mut best = (Machine::None, u64::MAX);
+    for machine in Machine::ALL {
+        let wrong = wrong(operations, (segment, machine), (output, base), best.1);
+        if wrong < best.1 {
+            best = (machine, wrong);
+        }
+    }
+    best.0
 }
 
-/// Bytes of tokens that are not what they are predicted to be.
+/// Bytes of tokens that are not what they are predicted to be, counted up to `enough`.
 fn wrong(
     operations: &[Operation],
     (segment, machine): (Segment, Machine),
-    output: &[u8],
-    base: &[u8],
+    (output, base): (&[u8], &[u8]),
+    enough: u64,
 ) -> u64 {
     let mut references = References::new(machine, segment.base_size);
     let mut cursor = Cursor::new(base);
     let mut window = Window::new(&mut cursor, segment.base_size);
     let (mut rest, mut made, mut wrong) = (output, Vec::new(), 0_u64);
     for operation in operations {
+        if wrong >= enough {
+            break;
+        }
         let to = segment.position(output.len().saturating_sub(rest.len()));
         let stretch = Stretch {
             from: operation.base,
