@@ -132,21 +132,8 @@ impl<'a> References<'a> {
                 let target = self.displacement(from).filter(|_| skip == 0);
                 found = target.map(|target| (Kind::Displacement, target));
             }
-        } else if self.machine == 3 && size == 4 && to & 3 == 0 {
-            found = self.form_target(from);
-            if found.is_none() {
-                self.follow(from, to);
-            }
-        } else if self.machine >= 4 {
-            for skip in (0..size).filter(|skip| (from + *skip as i64) & 1 == 0) {
-                let at = from + skip as i64;
-                if left >= skip + 4 && self.form_target(at).is_some() {
-                    size = if skip == 0 { 4 } else { skip };
-                    found = self.form_target(at).filter(|_| skip == 0);
-                    break;
-                }
-                self.follow(at, to + skip as i64);
-            }
+        } else if self.machine >= 4 || self.machine == 3 && size == 4 && to & 3 == 0 {
+            (size, found) = self.by_form(from, to, size, left);
         }
         let old = self.word(from) & u32::MAX >> (32 - 8 * size);
         let mut token = Token {

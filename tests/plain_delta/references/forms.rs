@@ -9,8 +9,31 @@ impl References<'_> {
         literal.filter(|literal| literal.position == position)
     }
 
+    /// Bytes of the token at `from`, and what it refers to.
+    pub(super) fn by_form(
+        &mut self,
+        from: i64,
+        to: i64,
+        size: usize,
+        left: usize,
+    ) -> (usize, Option<(Kind, i64)>) {
+        let aligned = if self.machine == 3 { 4 } else { 2 };
+        for skip in 0..size {
+            let at = from + skip as i64;
+            if at % aligned != 0 {
+                continue;
+            }
+            match self.form_target(at) {
+                Some(found) if skip == 0 && left >= 4 => return (4, Some(found)),
+                Some(_) if left >= skip + 4 => return (skip, None),
+                _ => self.follow(at, to + skip as i64),
+            }
+        }
+        (size, None)
+    }
+
     /// The target of the instruction or word at a position, if it is a reference.
-    pub(super) fn form_target(&self, at: i64) -> Option<(Kind, i64)> {
+    fn form_target(&self, at: i64) -> Option<(Kind, i64)> {
         let word = self.word(at);
         if let Some(literal) = self.literal(at) {
             let target = literal.pc + i64::from(word as i32);
@@ -53,7 +76,7 @@ impl References<'_> {
     }
 
     /// Follows a word of the base that is no reference.
-    pub(super) fn follow(&mut self, at: i64, to: i64) {
+    fn follow(&mut self, at: i64, to: i64) {
         match form(self.machine, self.word(at), at) {
             Some(Form::Load { register, word }) => self.loaded[register as usize] = Some(word),
             Some(Form::Add { register, pc }) => {

@@ -3,10 +3,9 @@
 #![cfg_attr(
     not(test),
     expect(
-        clippy::arithmetic_side_effects,
         clippy::as_conversions,
         clippy::indexing_slicing,
-        reason = "positions are below 2^41, places are remainders, registers have four bits"
+        reason = "places are remainders, registers have four bits"
     )
 )]
 
