@@ -8,6 +8,7 @@ mod copies;
 mod delta_cm;
 mod delta_z;
 mod input;
+mod instructions;
 mod literals;
 mod references;
 
@@ -17,6 +18,10 @@ use std::ops::ControlFlow;
 use delta::{Coder, CreateOptions, Delta, Expected, Segments};
 use support::firmware::{Code, program};
 
+/// The first row's `machine`.
+const MACHINE_AT: usize = 105;
+/// In the order of `machine`, from 1 on.
+const CODES: [Code; 5] = [Code::Arm64, Code::X86, Code::A32, Code::T32, Code::RiscV];
 const CODERS: [Coder; 2] = [Coder::Zstd, Coder::Mixing];
 
 /// Makes a delta, and has both decoders apply it.
@@ -61,12 +66,13 @@ fn data(seed: u8) -> Vec<u8> {
 
 #[test]
 fn programs_are_rebuilt_alike() {
-    for code in [Code::Arm64, Code::X86] {
+    for (code, machine) in CODES.into_iter().zip(1..) {
         let (base, target) = (program(code, 9000, 1), program(code, 9000, 2));
         assert!(target.len() > 1 << 20, "more than one segment");
         for coder in CODERS {
             let (bytes, segments) = both(&base, &target, coder);
             assert!(segments.copy + segments.raw == 0, "{segments:?}");
+            assert_eq!(bytes[MACHINE_AT], machine, "{code:?}");
             assert!(bytes.len() < target.len() / 20, "{code:?} {}", bytes.len());
         }
     }

@@ -20,16 +20,32 @@ pub(crate) enum Machine {
     Arm64,
     /// x86-64.
     X86,
+    /// A32, the instructions of ARM that have four bytes.
+    A32,
+    /// T32, Thumb.
+    T32,
+    /// RISC-V, with compressed instructions or without.
+    RiscV,
 }
 
 impl Machine {
-    pub(crate) const ALL: [Self; 3] = [Self::None, Self::Arm64, Self::X86];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::None,
+        Self::Arm64,
+        Self::X86,
+        Self::A32,
+        Self::T32,
+        Self::RiscV,
+    ];
 
     const fn to_byte(self) -> u8 {
         match self {
             Self::None => 0,
             Self::Arm64 => 1,
             Self::X86 => 2,
+            Self::A32 => 3,
+            Self::T32 => 4,
+            Self::RiscV => 5,
         }
     }
 }

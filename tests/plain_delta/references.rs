@@ -1,5 +1,7 @@
 //! Tokens, and references in them, predicted from what was learnt of their targets.
 
+mod forms;
+
 const UNKNOWN: i32 = i32::MIN;
 /// (n, bits) of the tables of shifts known nearly.
 const NEAR: [(u32, u32); 3] = [(6, 14), (9, 14), (13, 12)];
@@ -58,6 +60,8 @@ pub(super) struct Reference {
     /// How its target's shift is known: 1 exactly, 2 nearly, 3 not.
     pub(super) known: usize,
     target: i64,
+    /// Position in the base.
+    from: i64,
 }
 
 pub(super) struct Token {
@@ -74,6 +78,21 @@ pub(super) struct References<'a> {
     /// Position and page of the last page to each register in the base.
     base_pages: [Option<(i64, i64)>; 32],
     target_pages: [i64; 32],
+    /// Position and number of the second half that the last first half of each register had.
+    halves: [Option<(i64, i64)>; 32],
+    /// Number of the last first half to each register in the target.
+    target_halves: [i64; 32],
+    /// Position of the word that a register was loaded with.
+    loaded: [Option<i64>; 16],
+    literals: Vec<Option<Literal>>,
+}
+
+/// A word that is added to a position.
+#[derive(Clone, Copy)]
+struct Literal {
+    position: i64,
+    pc: i64,
+    new_pc: i64,
 }
 
 impl<'a> References<'a> {
@@ -84,6 +103,10 @@ impl<'a> References<'a> {
             shifts: Shifts::new(),
             base_pages: [None; 32],
             target_pages: [0; 32],
+            halves: [None; 32],
+            target_halves: [0; 32],
+            loaded: [None; 16],
+            literals: vec![None; 1024],
         }
     }
 
@@ -109,6 +132,8 @@ impl<'a> References<'a> {
                 let target = self.displacement(from).filter(|_| skip == 0);
                 found = target.map(|target| (Kind::Displacement, target));
             }
+        } else if self.machine >= 4 || self.machine == 3 && size == 4 && to & 3 == 0 {
+            (size, found) = self.by_form(from, to, size, left);
         }
         let old = self.word(from) & u32::MAX >> (32 - 8 * size);
         let mut token = Token {
@@ -118,12 +143,18 @@ impl<'a> References<'a> {
             reference: None,
         };
         if let Some((kind, target)) = found {
-            let (shift, known) = self.shift(target, to - from);
-            token.predicted = predict(kind, old, target + shift, to);
+            let is_number = self.machine == 3 && matches!(kind, Kind::PageOfPair | Kind::LowPart);
+            let unknown = if is_number { 0 } else { to - from };
+            let (shift, known) = self.shift(target, unknown);
+            token.predicted = match self.machine {
+                ..=2 => predict(kind, old, target + shift, to),
+                _ => self.predict_form(kind, (old, from), target + shift, to),
+            };
             token.reference = Some(Reference {
                 kind,
                 known,
                 target,
+                from,
             });
         }
         token
@@ -183,10 +214,17 @@ impl<'a> References<'a> {
 
     /// Learns from a token at `to` that turned out to be `new`.
     pub(super) fn learn(&mut self, token: &Token, to: i64, new: u32) {
-        let Some(Reference { kind, target, .. }) = token.reference else {
+        let Some(Reference {
+            kind, target, from, ..
+        }) = token.reference
+        else {
             return;
         };
         let position = match kind {
+            _ if self.machine >= 3 => match self.told(kind, from, to, new) {
+                Some(position) => position,
+                None => return,
+            },
             Kind::Branch if is_branch(new) => branch_target(new, to),
             Kind::Page | Kind::PageOfPair if is_page(new) => {
                 let page = page_target(new, to);

@@ -45,6 +45,37 @@ fn changed(from: &str, to: &str) -> String {
 }
 
 #[test]
+fn streaming_policy_is_read_and_checked() {
+    use crate::plan::Prefer;
+    let policy = Config::parse(GOOD).unwrap().streaming;
+    assert_eq!(
+        (policy.prefer, policy.prefer_on_battery),
+        (Prefer::Time, Prefer::Time)
+    );
+    assert_eq!((policy.min_battery, policy.mixing), (0, true));
+    assert_eq!((policy.link_speed, policy.mixing_speed), (None, None));
+    let with = |members: &str| changed("peers = true", members);
+    let text = "prefer = 'bytes'\nprefer-on-battery = 'cpu'\nmin-battery = 30\nmixing = false
+        link-speed = '64 kbit/s'\nmixing-speed = '3 MB/s'";
+    let policy = Config::parse(&with(text)).unwrap().streaming;
+    assert_eq!(
+        (policy.prefer, policy.prefer_on_battery),
+        (Prefer::Bytes, Prefer::Cpu)
+    );
+    assert_eq!((policy.min_battery, policy.mixing), (30, false));
+    assert_eq!(
+        (policy.link_speed, policy.mixing_speed),
+        (Some(8000), Some(3_000_000))
+    );
+    let policy = Config::parse(&with("prefer = 'bytes'")).unwrap().streaming;
+    assert_eq!(policy.prefer_on_battery, Prefer::Bytes);
+    assert_refused(&with("min-battery = 101"), "streaming.min-battery");
+    assert_refused(&with("link-speed = '5'"), "streaming.link-speed");
+    assert_refused(&with("mixing-speed = '0 MB/s'"), "streaming.mixing-speed");
+    assert_refused(&with("prefer = 'speed'"), "prefer");
+}
+
+#[test]
 fn reads_a_good_file_and_fills_in_the_rest() {
     let config = Config::parse(GOOD).unwrap();
     assert_eq!(config.hardware.as_str(), "cam-r3");

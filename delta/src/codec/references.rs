@@ -15,8 +15,13 @@
     )
 )]
 
+mod a32;
 mod arm64;
+mod literals;
+mod pairs;
+mod riscv;
 mod shifts;
+mod t32;
 mod window;
 mod x86;
 
@@ -27,6 +32,8 @@ pub(super) use window::Window;
 
 use super::CodecError;
 use crate::kind::Machine;
+use literals::Literals;
+use pairs::Pairs;
 use window::Around;
 
 #[cfg(test)]
@@ -37,15 +44,15 @@ mod tests;
 pub(super) enum Field {
     /// No reference known.
     None,
-    /// A64 `B` and `BL`.
+    /// A64 `B` and `BL`; A32 the same; T32 `B.W`, `BL` and `BLX`; RISC-V `JAL`.
     Branch,
     /// A64 `ADRP`; where it leads is not known.
     Page,
-    /// A64 `ADRP` whose low part follows.
+    /// The first half of an address: A64 `ADRP` whose low part follows, A32 `MOVW`, RISC-V `AUIPC`.
     PageOfPair,
-    /// A64 `ADD` or load and store, the low part of an address.
+    /// The other half: A64 `ADD` or load and store, A32 `MOVT`, RISC-V `ADDI`, `JALR` or load and store.
     Low,
-    /// x86-64 32-bit displacement from the next instruction.
+    /// x86-64 32-bit displacement from the next instruction; A32 and T32 word that is added to the PC.
     Displacement,
 }
 
@@ -96,6 +103,8 @@ pub(super) struct References {
     base_size: u64,
     shifts: Shifts,
     arm64: arm64::Pages,
+    pairs: Pairs,
+    literals: Literals,
 }
 
 impl References {
@@ -105,6 +114,8 @@ impl References {
             base_size,
             shifts: Shifts::new(),
             arm64: arm64::Pages::default(),
+            pairs: Pairs::default(),
+            literals: Literals::new(),
         }
     }
 
@@ -150,7 +161,10 @@ impl References {
         match self.machine {
             Machine::Arm64 if size == 4 && to & 3 == 0 => self.arm64(&mut token, around, to),
             Machine::X86 => self.x86(&mut token, around, to, left),
-            Machine::None | Machine::Arm64 => {}
+            Machine::A32 if size == 4 && to & 3 == 0 => self.a32(&mut token, around, to),
+            Machine::T32 => self.t32(&mut token, around, to, left),
+            Machine::RiscV => self.riscv(&mut token, around, to, left),
+            Machine::None | Machine::Arm64 | Machine::A32 => {}
         }
         if token.size < 4 {
             token.old &= (1 << (8 * token.size)) - 1;
@@ -174,13 +188,37 @@ impl References {
         }
     }
 
+    /// Whether a position is one of the base.
+    #[inline]
+    const fn is_inside(&self, target: i64) -> bool {
+        target >= 0 && target.cast_unsigned() < self.base_size
+    }
+
+    /// Makes a token a reference, and tells where its target is now.
+    ///
+    /// * `moves`: from where to where it is moved as long as nothing is known of its target.
+    #[inline]
+    fn refer(&self, token: &mut Token, field: Field, target: i64, moves: (u64, u64)) -> i64 {
+        let (now, known) = self.moved(target, moves.0, moves.1);
+        token.field = field;
+        token.target = target;
+        token.known = known;
+        now
+    }
+
     /// Learns from a token that is `new` in the output at `to`.
     #[inline]
     fn learn(&mut self, token: &Token, new: u32, to: u64) {
-        let now = match token.field {
-            Field::None => return,
-            Field::Displacement => Some(x86::target(new, to)),
-            _ => self.arm64.learn(token.field, new, to),
+        if token.field == Field::None {
+            return;
+        }
+        let now = match self.machine {
+            Machine::None => None,
+            Machine::Arm64 => self.arm64.learn(token.field, new, to),
+            Machine::X86 => Some(x86::target(new, to)),
+            Machine::A32 => self.learn_a32(token, new, to),
+            Machine::T32 => self.learn_t32(token, new, to),
+            Machine::RiscV => self.learn_riscv(token.field, new, to),
         };
         if let Some(now) = now {
             self.shifts

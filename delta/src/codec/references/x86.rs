@@ -67,7 +67,7 @@ impl References {
             }
             let at = token.from + skip as u64;
             let target = target(old, at);
-            if target < 0 || target.cast_unsigned() >= self.base_size {
+            if !self.is_inside(target) {
                 continue;
             }
             if skip > 0 {
