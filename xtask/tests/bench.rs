@@ -2,7 +2,8 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "runs the program on files of its own"
+    clippy::unwrap_used,
+    reason = "a test: runs the program on files of its own"
 )]
 
 use std::fs;

@@ -112,16 +112,17 @@ fn measure_all(root: &Path, plan: &Plan) -> Result<Results, Failure> {
     let order: Vec<String> = pairs.iter().map(|pair| pair.name.clone()).collect();
     let queue = Mutex::new(VecDeque::from(pairs));
     let shared = Mutex::new(&mut results);
+    let work = || {
+        while let Some(pair) = queue.lock().ok().and_then(|mut it| it.pop_front()) {
+            let ended = bench.pair(&pair);
+            if let Ok(mut results) = shared.lock() {
+                settle(&mut results, &pair, ended);
+            }
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.max(1) {
-            scope.spawn(|| {
-                while let Some(pair) = queue.lock().ok().and_then(|mut it| it.pop_front()) {
-                    let ended = bench.pair(&pair);
-                    if let Ok(mut results) = shared.lock() {
-                        settle(&mut results, &pair, ended);
-                    }
-                }
-            });
+            scope.spawn(work);
         }
     });
     results

@@ -1,9 +1,9 @@
 //! Images from packages: a file of one, a tar archive of a folder, a file system of many. No
 //! maintainer script is run.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::apt::{self, Apt, Package};
 use super::pair::{APPLIANCE, Form, Member, Pair, Source};
@@ -19,7 +19,7 @@ const SUITES: [&str; 4] = [
     "trixie",
 ];
 const APPLIANCE_BYTES: u64 = 256 << 20;
-const MINBASE_BYTES: u64 = 96 << 20;
+const MINBASE_BYTES: u64 = 128 << 20;
 /// What small images leave out.
 const LEFT_OUT: [&str; 8] = [
     "usr/lib/aarch64-linux-gnu/gconv",
@@ -107,7 +107,6 @@ fn member(apt: &Apt, form: Form, (member, image): (&Member, &Path)) -> Result<()
         Form::File => {
             fs::copy(&path, image).map_err(|error| Failure::new(path.display(), error))?;
         }
-        Form::Gzip => gunzip(&path, image)?,
         Form::Tar => {
             let mut tar = Command::new("tar");
             tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
@@ -119,23 +118,6 @@ fn member(apt: &Apt, form: Form, (member, image): (&Member, &Path)) -> Result<()
         }
     }
     remove(&tree)
-}
-
-fn gunzip(from: &Path, to: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::new(to.display(), error);
-    let out = File::create(to).map_err(failed)?;
-    let status = Command::new("gzip")
-        .arg("-dc")
-        .arg(from)
-        .stdin(Stdio::null())
-        .stdout(out)
-        .status();
-    let status = status.map_err(|error| Failure::new("gzip", error))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(from.display(), "gzip can't unpack it"))
-    }
 }
 
 /// An appliance with the lowest and with the highest version of each package in a release.

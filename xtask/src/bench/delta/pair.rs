@@ -18,8 +18,6 @@ pub(super) struct Member {
 pub(super) enum Form {
     /// As it is.
     File,
-    /// Unpacked by gzip.
-    Gzip,
     /// A folder, as a tar archive.
     Tar,
 }
@@ -138,7 +136,7 @@ const VERSIONS: [Versions; 9] = [
         "kimg",
         false,
         "arm64",
-        Form::Gzip,
+        Form::File,
         [
             member(
                 "linux-image-6.1.0-47-arm64",
@@ -229,7 +227,7 @@ pub(super) fn known() -> Vec<Pair> {
     };
     let appliance = "arm64 appliance, bookworm before and after security updates, ext4 256 MiB";
     pairs.push(system("upd", appliance, Source::Appliance));
-    let minbase = "amd64 minbase, bookworm → trixie, ext4 96 MiB";
+    let minbase = "amd64 minbase, bookworm → trixie, ext4 128 MiB";
     pairs.push(system("big", minbase, Source::Minbase));
     pairs
 }
@@ -243,7 +241,6 @@ fn versions((name, tuned, architecture, form, [old, new]): &Versions) -> Pair {
     };
     let form_name = match form {
         Form::File => "",
-        Form::Gzip => ", unpacked",
         Form::Tar => ", as tar",
     };
     Pair {

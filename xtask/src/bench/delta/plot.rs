@@ -16,7 +16,7 @@ const BOTTOM: f64 = 364.0;
 const OURS: &str = "#c2410c";
 const OTHERS: &str = "#1d4ed8";
 /// Pixels that a letter of a label takes.
-const LETTER: f64 = 6.4;
+const LETTER: f64 = 7.2;
 const LINE: f64 = 13.0;
 
 /// What is drawn for one tool.
@@ -121,6 +121,7 @@ impl Panel {
         let corners: Vec<(f64, f64)> = pareto(&values).iter().map(|it| places[*it]).collect();
         text.push_str(&staircase(&corners));
         let mut taken: Vec<Box> = places.iter().map(|place| Box::around(*place)).collect();
+        taken.extend(corners.windows(2).flat_map(Box::step));
         for (point, place) in self.points.iter().zip(&places) {
             text.push_str(&point.svg(*place));
         }
@@ -224,6 +225,18 @@ impl Box {
             top: y - 5.0,
             bottom: y + 5.0,
         }
+    }
+
+    /// The two lines of a step from one corner of the front to the next.
+    fn step(corners: &[(f64, f64)]) -> [Self; 2] {
+        let (from, to) = (corners[0], corners[1]);
+        let line = |(left, top): (f64, f64), (right, bottom): (f64, f64)| Self {
+            left: left - 1.0,
+            right: right + 1.0,
+            top: top - 1.0,
+            bottom: bottom + 1.0,
+        };
+        [line(from, (to.0, from.1)), line((to.0, from.1), to)]
     }
 
     /// Pixels that both take.

@@ -43,20 +43,24 @@ pub(super) fn prototype_apply_seconds_per_byte(pair: &str) -> Option<f64> {
     found.map(|(_, seconds, bytes)| seconds / bytes)
 }
 
+/// Bytes of the program hdiffz: the module in Python makes other patches, larger on a kernel.
+pub(super) fn hdiffz_bytes(pair: &str) -> Option<u64> {
+    let found = HDIFFZ_BYTES.iter().find(|(name, _)| *name == pair);
+    found.map(|(_, bytes)| *bytes)
+}
+
 /// A row for hdiffz, if that is the tool and the reference has the pair.
 pub(super) fn hdiffz(tool: Tool, pair: &str) -> Option<Row> {
-    let found = HDIFFZ_BYTES.iter().find(|(name, _)| *name == pair);
     let apply = (pair == "kimg").then_some(Cost {
         user_seconds: 0.04,
         memory_bytes: HPATCHZ_MEMORY,
     });
-    found
-        .filter(|_| tool == Tool::Hdiffz)
-        .map(|(_, bytes)| Row {
-            tool,
-            patch_bytes: *bytes,
-            create: None,
-            apply,
-            python: false,
-        })
+    let bytes = hdiffz_bytes(pair).filter(|_| tool == Tool::Hdiffz);
+    bytes.map(|patch_bytes| Row {
+        tool,
+        patch_bytes,
+        create: None,
+        apply,
+        python: false,
+    })
 }

@@ -2,6 +2,10 @@
 
 /// Values at a mark, times a power of ten.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
+/// The same where those are too few.
+const FINE_STEPS: [f64; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 7.0];
+/// Fewer marks than this say little.
+const MARKS_MIN: usize = 4;
 /// More marks than this crowd an axis.
 const MARKS_MAX: usize = 8;
 
@@ -46,11 +50,11 @@ impl Scale {
             all.filter(|value| (self.low..=self.high).contains(value))
                 .collect()
         };
-        let fine = marks(&STEPS);
-        if fine.len() > MARKS_MAX {
-            return marks(&STEPS[..1]);
+        match marks(&STEPS) {
+            many if many.len() > MARKS_MAX => marks(&STEPS[..1]),
+            few if few.len() < MARKS_MIN => marks(&FINE_STEPS),
+            enough => enough,
         }
-        fine
     }
 }
 

@@ -197,6 +197,7 @@ fn goals(results: &Results) -> String {
     );
     format!(
         "{table}\nThe prototype's figures are from another run on the same kind of machine. Its `upd` \
-         and `big` were other builds, so that its share of hdiffz stands for its bytes there.\n"
+         and `big` were other builds, so that its share of hdiffz stands for its bytes there. Of hdiffz the smaller figure \
+         counts, that of this run or of the reference.\n"
     )
 }
