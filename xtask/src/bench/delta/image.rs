@@ -39,8 +39,9 @@ const MINBASE: [&str; 3] = ["?essential", "?priority(required)", "apt"];
 const UUID: &str = "6d1b9b4e-5b0f-4b0c-9c6a-2f6a0e1d7c33";
 /// Time of file systems, in seconds since 1970.
 const TIME: &str = "1700000000";
-/// First inode that `mke2fs -d` gives to a file.
-const FIRST_INODE: u64 = 12;
+/// Inodes of the root folder and of `lost+found`; those of the files follow.
+const ROOT_INODE: u64 = 2;
+const LOST_AND_FOUND_INODE: u64 = 11;
 
 /// Two images on disk.
 #[derive(Debug)]
@@ -174,9 +175,20 @@ fn system(debs: &[PathBuf], (image, bytes): (&Path, u64)) -> Result<(), Failure>
     for folder in LEFT_OUT {
         remove(&tree.join(folder))?;
     }
+    fix_new_times(&tree)?;
     let made = file_system(&tree, image, bytes);
     remove(&tree)?;
     made
+}
+
+/// Gives a fixed time to links and folders that packages give none to.
+fn fix_new_times(tree: &Path) -> Result<(), Failure> {
+    let time = format!("@{TIME}");
+    let mut find = Command::new("find");
+    find.arg(tree).args([
+        "-mtime", "-1", "-exec", "touch", "-h", "-d", &time, "{}", "+",
+    ]);
+    process::output(&mut find).map(drop)
 }
 
 /// An ext4 image of a folder. Files stand in it in the order in which the folder lists them.
@@ -220,8 +232,10 @@ fn fix_times(image: &Path) -> Result<(), Failure> {
         return Err(Failure::new(image.display(), "no inode counts"));
     };
     let mut script = String::new();
-    for inode in std::iter::once(2).chain(FIRST_INODE..=all - free) {
-        for field in ["atime", "ctime", "crtime"] {
+    for inode in std::iter::once(ROOT_INODE).chain(LOST_AND_FOUND_INODE..=all - free) {
+        let of_build = inode <= LOST_AND_FOUND_INODE;
+        let mtime = of_build.then_some("mtime");
+        for field in ["atime", "ctime", "crtime"].into_iter().chain(mtime) {
             script.push_str(&format!("sif <{inode}> {field} @{TIME}\n"));
             script.push_str(&format!("sif <{inode}> {field}_extra 0\n"));
         }

@@ -38,17 +38,14 @@ struct Panel {
 
 /// The picture of one pair.
 pub(super) fn svg(pair: &PairResult) -> String {
-    let title = escape(&format!(
-        "{} ({}): {}",
-        pair.name,
-        scale::bytes(pair.new_bytes as f64),
-        pair.what
-    ));
+    let (name, what) = (escape(&pair.name), escape(&pair.what));
+    let size = scale::bytes(pair.new_bytes as f64);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>\n\
-         <text x=\"16\" y=\"24\" font-size=\"14\" font-weight=\"bold\">{title}</text>\n"
+         <text x=\"16\" y=\"24\"><tspan font-size=\"14\" font-weight=\"bold\">{name}</tspan> ({size}): \
+         {what}</text>\n"
     );
     let [left, right] = PANELS;
     let panels = [

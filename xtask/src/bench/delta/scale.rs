@@ -7,7 +7,7 @@ const FINE_STEPS: [f64; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 7.0];
 /// Fewer marks than this say little.
 const MARKS_MIN: usize = 4;
 /// More marks than this crowd an axis.
-const MARKS_MAX: usize = 8;
+const MARKS_MAX: usize = 6;
 
 /// From a range of values to a range of pixels.
 #[derive(Clone, Copy, Debug)]
