@@ -8,7 +8,7 @@ use std::path::Path;
 use support::programs::{Running, json, repository_root, run, substitute, text};
 
 /// Commands of Cargo and CI that documents may name; CI runs each of them.
-const CHORES: [&str; 11] = [
+const CHORES: [&str; 12] = [
     "bash .ci/run",
     ".ci/run",
     "cargo bench",
@@ -19,6 +19,7 @@ const CHORES: [&str; 11] = [
     "cargo fmt --all",
     "cargo fuzz",
     "cargo test",
+    "cargo xtask bench",
     "cargo xtask tidy",
 ];
 

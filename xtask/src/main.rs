@@ -9,9 +9,11 @@
     reason = "I/O shell, see ARCHITECTURE.md"
 )]
 
+mod bench;
 mod demo;
 mod tidy;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,6 +32,11 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measures what documents quote.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Runs the main job end to end on loopback and prints what happened; exit 0 if all is well.
     Demo {
         /// Image of release 1.0.0 [default: the publisher's executable]
@@ -54,6 +61,13 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Runs a program and writes its CPU and memory into REPORT.
+    #[command(hide = true)]
+    Measure {
+        report: PathBuf,
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
     /// Holds the repository against its own rules; exit 0 if all hold, 1 if not.
     Tidy {
         /// Write the current source hashes into docs/formats.md and docs/wire.md first.
@@ -64,6 +78,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Args::parse().command {
+        Command::Bench { bench } => bench::run(&repository_root(), &bench),
         Command::Demo { old, new, keep } => {
             demo::run(&repository_root(), old.zip(new), keep.as_deref())
         }
@@ -81,6 +96,7 @@ fn main() -> ExitCode {
             };
             demo::kill::run(&repository_root(), &plan)
         }
+        Command::Measure { report, command } => bench::delta::measure::child(&report, &command),
         Command::Tidy { bless } => tidy::run(&repository_root(), bless),
     }
 }

@@ -69,7 +69,8 @@ fn check_opt_outs(file: &File) -> Vec<Finding> {
         let attribute = &tokens[open..source::closing(&tokens, open)];
         // A test of a core may mark one item of its own, such as the start of a fake clock.
         let marked = !is_inner && (is_shell || is_test(file));
-        let allowed = marked || (is_shell && is_inner && is_crate_root(file));
+        let program = is_shell || file.path.contains("/examples/");
+        let allowed = marked || (program && is_inner && is_crate_root(file));
         if opts_out(attribute) && !allowed {
             let message = "switches the I/O fence off";
             let fix = if is_shell {
@@ -99,7 +100,7 @@ fn is_crate_root(file: &File) -> bool {
     let (folder, name) = inner.rsplit_once('/').unwrap_or(("", inner));
     match folder {
         "src" | "" | "support" => ["lib.rs", "main.rs", "build.rs"].contains(&name),
-        "src/bin" | "bin" | "tests" => true,
+        "src/bin" | "bin" | "tests" | "examples" => true,
         _ => false,
     }
 }
