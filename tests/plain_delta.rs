@@ -11,6 +11,7 @@ mod input;
 mod instructions;
 mod literals;
 mod references;
+mod tables;
 
 use std::io::Cursor;
 use std::ops::ControlFlow;
@@ -111,7 +112,7 @@ fn sentences(code: Code, seed: u32) -> Vec<u8> {
                 call[1..].copy_from_slice(&distance.to_le_bytes());
                 match code {
                     Code::X86 => bytes.extend(call),
-                    Code::Arm64 => {
+                    _ => {
                         bytes.resize(bytes.len().next_multiple_of(4), b'.');
                         bytes.extend((0x9400_0000 | (distance >> 2) & 0x3ff_ffff).to_le_bytes());
                     }
@@ -139,6 +140,28 @@ fn literals_go_on_from_the_base_alike() {
             unprimed.len()
         );
     }
+}
+
+/// Records of three words, as of relocations: a place, what is named, how far from it.
+fn records(insertion: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for record in 0..20_000_u32 {
+        let moved = if record > 5000 { insertion } else { 0 };
+        let place = 0x1000 + record * 24 + moved;
+        let name = (record.wrapping_mul(0x9e37_79b1) >> 18) + u32::from(insertion > 0) * 3;
+        let far = record.wrapping_mul(0x85eb_ca6b) >> 9;
+        let far = if far > 1 << 21 { far + insertion } else { far };
+        bytes.extend([place, name, far].map(u32::to_le_bytes).concat());
+    }
+    bytes
+}
+
+#[test]
+fn tables_are_rebuilt_alike() {
+    let (base, target) = (records(0), records(0x1234));
+    let (bytes, _) = both(&base, &target, Coder::Zstd);
+    assert_eq!(bytes[104..106], [1, 6], "type and machine of the first row");
+    assert!(bytes.len() < target.len() / 40, "{}", bytes.len());
 }
 
 /// What one refuses, the other refuses. A few bits mean nothing, such as those that fill up zstd's last byte.

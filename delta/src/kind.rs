@@ -26,16 +26,28 @@ pub(crate) enum Machine {
     T32,
     /// RISC-V, with compressed instructions or without.
     RiscV,
+    /// Tables of numbers.
+    Tables,
 }
 
 impl Machine {
-    pub(crate) const ALL: [Self; 6] = [
+    /// Instruction sets, and no machine: what context mixing knows. It predicts tables by itself.
+    pub(crate) const SETS: [Self; 6] = [
         Self::None,
         Self::Arm64,
         Self::X86,
         Self::A32,
         Self::T32,
         Self::RiscV,
+    ];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::None,
+        Self::Arm64,
+        Self::X86,
+        Self::A32,
+        Self::T32,
+        Self::RiscV,
+        Self::Tables,
     ];
 
     const fn to_byte(self) -> u8 {
@@ -46,6 +58,7 @@ impl Machine {
             Self::A32 => 3,
             Self::T32 => 4,
             Self::RiscV => 5,
+            Self::Tables => 6,
         }
     }
 }
@@ -67,7 +80,9 @@ impl Kind {
         match kind {
             1 => Some(Self::DeltaZ(machine)),
             2 => (machine == Machine::None).then_some(Self::RawZstd),
-            3 => Some(Self::DeltaCm(machine)),
+            3 => Machine::SETS
+                .contains(&machine)
+                .then_some(Self::DeltaCm(machine)),
             _ => None,
         }
     }

@@ -22,7 +22,7 @@ static BASE: LazyLock<Vec<u8>> = LazyLock::new(|| image::noise(5, BASE_BYTES));
 fuzz_target!(|bytes: &[u8]| {
     let mut choices = Choices::new(bytes);
     let target_size = choices.short();
-    let machine = choices.byte() % 6;
+    let machine = choices.byte() % 7;
     let (kind, payload) = match choices.byte() % 8 {
         0 => ([RAW_ZSTD, 0], raw(&mut choices)),
         1 => ([DELTA_Z, machine], choices.rest().to_vec()),

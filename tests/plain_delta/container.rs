@@ -97,7 +97,11 @@ fn read_table(input: &mut Input<'_>, base: &[u8]) -> Result<(u64, Vec<Row>), Str
 fn read_row(input: &mut Input<'_>) -> Result<Row, String> {
     let [kind, machine, reserved @ ..] = input.array::<4>()?;
     check(kind <= 3, "unknown type")?;
-    let last_machine = if matches!(kind, 1 | 3) { 5 } else { 0 };
+    let last_machine = match kind {
+        1 => 6,
+        3 => 5,
+        _ => 0,
+    };
     check(machine <= last_machine, "wrong machine")?;
     check(reserved == [0, 0], "row's reserved is not 0")?;
     let payload_length = input.u32()?;

@@ -4,6 +4,9 @@ use super::calls;
 use super::container::Segment;
 use super::input::{Input, check, unpack, unzigzag};
 use super::references::References;
+use super::tables::Tables;
+
+const TABLES: u8 = 6;
 
 pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, String> {
     let streams = read_streams(payload, segment)?;
@@ -24,6 +27,7 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
         mut additions,
         mut literals,
     ] = [copies, literal_counts, seeks, &additions, literals].map(|stream| Input::new(stream));
+    let mut tables = Tables::new();
     let mut references = References::new(segment.base, segment.machine);
     let mut output = Vec::new();
     let mut expected = i128::from(segment.position);
@@ -38,6 +42,26 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
         let inside = copy == 0 || end <= segment.base.len() as i128;
         check(inside, "copy out of the base")?;
         let (mut from, mut left) = (position as i64, copy as usize);
+        while segment.machine == TABLES && left > 0 {
+            let size = left.min(4 - (from & 3) as usize);
+            let bytes = &segment.base[from as usize..][..size];
+            let additions = additions.take(size)?;
+            if let (Ok(old), 4) = (bytes.try_into(), size) {
+                let old = u32::from_le_bytes(old);
+                let predicted = tables.predict(old, from).to_le_bytes();
+                let new = added(&predicted, additions);
+                tables.learn(
+                    old,
+                    from,
+                    u32::from_le_bytes([new[0], new[1], new[2], new[3]]),
+                );
+                output.extend(new);
+            } else {
+                output.extend(added(bytes, additions));
+            }
+            from += size as i64;
+            left -= size;
+        }
         while left > 0 {
             let to = segment.position + output.len() as i64;
             let token = references.next_token(from, to, left);
@@ -60,6 +84,13 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
         "streams are not used up",
     )?;
     Ok(output)
+}
+
+fn added(bytes: &[u8], additions: &[u8]) -> Vec<u8> {
+    let pairs = bytes.iter().zip(additions);
+    pairs
+        .map(|(byte, value)| byte.wrapping_add(*value))
+        .collect()
 }
 
 /// What is to be added to each copied byte.

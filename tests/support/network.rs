@@ -185,6 +185,7 @@ impl TestNode {
         let to = Destination {
             partial: &partial,
             blobs: &self.handle.blobs,
+            wanted: None,
             gate: async || Ok(()),
         };
         let fetching = fetch(to, links, patience, progress);

@@ -15,7 +15,7 @@ const ARM64_DISTANCE: u32 = 0x03ff_ffff;
 /// Makes distances of calls positions. `at`: position of the first byte in the target.
 pub(super) fn to_positions(machine: Machine, literals: &mut [u8], at: u64) {
     match machine {
-        Machine::None | Machine::A32 | Machine::T32 | Machine::RiscV => {}
+        Machine::None | Machine::A32 | Machine::T32 | Machine::RiscV | Machine::Tables => {}
         Machine::Arm64 => arm64(literals, at, u32::wrapping_add),
         Machine::X86 => x86(literals, at, |operand, next| {
             let distance = u32::from_le_bytes(operand);
@@ -31,7 +31,7 @@ pub(super) fn to_positions(machine: Machine, literals: &mut [u8], at: u64) {
 /// Inverse of [`to_positions`].
 pub(super) fn to_distances(machine: Machine, literals: &mut [u8], at: u64) {
     match machine {
-        Machine::None | Machine::A32 | Machine::T32 | Machine::RiscV => {}
+        Machine::None | Machine::A32 | Machine::T32 | Machine::RiscV | Machine::Tables => {}
         Machine::Arm64 => arm64(literals, at, u32::wrapping_sub),
         Machine::X86 => x86(literals, at, |operand, next| {
             let told = u32::from_be_bytes(operand);

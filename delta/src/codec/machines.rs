@@ -10,29 +10,29 @@ use super::{
 };
 use crate::kind::Machine;
 
-/// Level at which literals are compressed to compare sets.
-const LEVEL: i32 = 1;
+/// Level at which bytes are compressed to compare sets.
+const LEVEL: i32 = 3;
 
-/// The set with the fewest bytes predicted wrongly and the smallest literals; the first of equals.
+/// The set with the smallest differences and literals; the first of equals.
 ///
+/// * `machines`: the coder's.
 /// * `operations`: rebuild `output`, the segment, from `base`.
 pub(crate) fn choose(
+    machines: &[Machine],
     operations: &[Operation],
     segment: Segment,
-    output: &[u8],
-    base: &[u8],
+    (output, base): (&[u8], &[u8]),
 ) -> Machine {
-    let cost = |machine, enough: u64| {
+    let cost = |machine| {
         let code = (segment, machine);
         let literals = literals(operations, code, output);
-        let enough = enough.saturating_sub(literals);
-        literals.saturating_add(wrong(operations, code, (output, base), enough))
+        literals.saturating_add(differences(operations, code, (output, base)))
     };
     // Data is copied faster as data: a set has to save a hundredth.
-    let none = cost(Machine::None, u64::MAX);
+    let none = cost(Machine::None);
     let mut best = (Machine::None, none.saturating_sub(none / 100));
-    for machine in Machine::ALL.into_iter().skip(1) {
-        let cost = cost(machine, best.1);
+    for &machine in machines {
+        let cost = cost(machine);
         if cost < best.1 {
             best = (machine, cost);
         }
@@ -56,25 +56,20 @@ fn literals(
         let literals = literals.get_mut(told..).unwrap_or_default();
         calls::to_positions(machine, literals, segment.position(from));
     }
-    let packed = zstd_frame::encode(&literals, LEVEL);
-    packed.map_or(0, |frame| u64::try_from(frame.len()).unwrap_or(u64::MAX))
+    packed(&literals)
 }
 
-/// Bytes of tokens that are not what they are predicted to be, counted up to `enough`.
-fn wrong(
+/// About what the differences from the predicted tokens take.
+fn differences(
     operations: &[Operation],
     (segment, machine): (Segment, Machine),
     (output, base): (&[u8], &[u8]),
-    enough: u64,
 ) -> u64 {
     let mut references = References::new(machine, segment.base_size);
     let mut cursor = Cursor::new(base);
     let mut window = Window::new(&mut cursor, segment.base_size);
-    let (mut rest, mut made, mut wrong) = (output, Vec::new(), 0_u64);
+    let (mut rest, mut made, mut differences) = (output, Vec::new(), Vec::new());
     for operation in operations {
-        if wrong >= enough {
-            break;
-        }
         let to = segment.position(output.len().saturating_sub(rest.len()));
         let stretch = Stretch {
             from: operation.base,
@@ -84,11 +79,9 @@ fn wrong(
         let copied = references.copy(&mut window, stretch, &mut made, |token| {
             let (new, after) = rest.split_at_checked(token.size).unwrap_or_default();
             rest = after;
-            let new = word(new);
-            let bytes = (new ^ token.predicted).to_le_bytes();
-            let differing = bytes.iter().filter(|byte| **byte != 0).count();
-            wrong = wrong.saturating_add(u64::try_from(differing).unwrap_or(u64::MAX));
-            Ok(new)
+            let pairs = new.iter().zip(token.predicted.to_le_bytes());
+            differences.extend(pairs.map(|(new, predicted)| new.wrapping_sub(predicted)));
+            Ok(word(new))
         });
         if copied.is_err() {
             return u64::MAX;
@@ -96,5 +89,10 @@ fn wrong(
         made.clear();
         rest = rest.get(operation.literal..).unwrap_or_default();
     }
-    wrong
+    packed(&differences)
+}
+
+fn packed(bytes: &[u8]) -> u64 {
+    let packed = zstd_frame::encode(bytes, LEVEL);
+    packed.map_or(0, |frame| u64::try_from(frame.len()).unwrap_or(u64::MAX))
 }

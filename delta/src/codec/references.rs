@@ -22,6 +22,7 @@ mod pairs;
 mod riscv;
 mod shifts;
 mod t32;
+mod tables;
 mod window;
 mod x86;
 
@@ -34,6 +35,7 @@ use super::CodecError;
 use crate::kind::Machine;
 use literals::Literals;
 use pairs::Pairs;
+use tables::Tables;
 use window::Around;
 
 #[cfg(test)]
@@ -52,7 +54,7 @@ pub(super) enum Field {
     PageOfPair,
     /// The other half: A64 `ADD` or load and store, A32 `MOVT`, RISC-V `ADDI`, `JALR` or load and store.
     Low,
-    /// x86-64 32-bit displacement from the next instruction; A32 and T32 word that is added to the PC.
+    /// x86-64 32-bit displacement from the next instruction; A32 and T32 word that is added to the PC; a number of a table.
     Displacement,
 }
 
@@ -105,6 +107,7 @@ pub(super) struct References {
     arm64: arm64::Pages,
     pairs: Pairs,
     literals: Literals,
+    tables: Tables,
 }
 
 impl References {
@@ -116,6 +119,7 @@ impl References {
             arm64: arm64::Pages::default(),
             pairs: Pairs::default(),
             literals: Literals::new(),
+            tables: Tables::default(),
         }
     }
 
@@ -164,7 +168,8 @@ impl References {
             Machine::A32 if size == 4 && to & 3 == 0 => self.a32(&mut token, around, to),
             Machine::T32 => self.t32(&mut token, around, to, left),
             Machine::RiscV => self.riscv(&mut token, around, to, left),
-            Machine::None | Machine::Arm64 | Machine::A32 => {}
+            Machine::Tables if size == 4 => self.table(&mut token),
+            Machine::None | Machine::Arm64 | Machine::A32 | Machine::Tables => {}
         }
         if token.size < 4 {
             token.old &= (1 << (8 * token.size)) - 1;
@@ -219,6 +224,7 @@ impl References {
             Machine::A32 => self.learn_a32(token, new, to),
             Machine::T32 => self.learn_t32(token, new, to),
             Machine::RiscV => self.learn_riscv(token.field, new, to),
+            Machine::Tables => return self.learn_table(token, new),
         };
         if let Some(now) = now {
             self.shifts

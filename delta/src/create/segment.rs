@@ -5,7 +5,7 @@ use std::{io, ops::Range};
 use super::Coder;
 use crate::{
     codec::{Segment, delta_cm, delta_z, machines, raw_zstd},
-    kind::Kind,
+    kind::{Kind, Machine},
     limits::PAYLOAD_BYTES_MAX,
     matching::{Matcher, Operation},
 };
@@ -132,7 +132,11 @@ fn delta(
     segment: Segment,
     (output, base): (&[u8], &[u8]),
 ) -> io::Result<Option<(Kind, Vec<u8>)>> {
-    let machine = machines::choose(operations, segment, output, base);
+    let machines = match coder {
+        Coder::Zstd => &Machine::ALL[..],
+        Coder::Mixing => &Machine::SETS[..],
+    };
+    let machine = machines::choose(machines, operations, segment, (output, base));
     let code = (segment, machine);
     let (kind, bytes) = match coder {
         Coder::Zstd => (
