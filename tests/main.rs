@@ -34,6 +34,7 @@ mod products;
 mod publisher_crash;
 mod publisher_delta;
 mod publisher_refusals;
+mod publisher_release;
 mod rollback;
 mod root_chain;
 mod rotation;
