@@ -33,6 +33,7 @@ mod plain_delta;
 mod products;
 mod publisher_crash;
 mod publisher_delta;
+mod publisher_images;
 mod publisher_refusals;
 mod publisher_release;
 mod rollback;

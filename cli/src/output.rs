@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::bars;
+use crate::bars::BARS;
 use crate::exit::{CliError, Exit};
 
 /// How a program speaks.
@@ -42,7 +42,7 @@ impl Output {
     pub fn note(&self, text: impl Display) {
         let text = printable(&text.to_string());
         let write = || writeln!(io::stderr().lock(), "{text}");
-        if !self.quiet && bars::aside(write).is_err() {
+        if !self.quiet && BARS.aside(write).is_err() {
             tracing::debug!("standard error is closed");
         }
     }

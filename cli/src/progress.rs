@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::bars;
+use crate::bars::BARS;
 use crate::human;
 use crate::output::Output;
 
@@ -32,9 +32,11 @@ impl Progress {
             let template = "{msg:<24} {bar:30} {bytes:>10} of {total_bytes:<10} {bytes_per_sec}";
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = bars::add(total);
+            let bar = BARS.add(total);
             bar.set_style(style);
             bar.set_message(label.clone());
+            // Work may take long to its first byte; that it goes on is worth a line.
+            bar.tick();
             bar
         });
         Self {
@@ -76,7 +78,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
-            bars::remove(bar);
+            BARS.remove(bar);
         }
     }
 }

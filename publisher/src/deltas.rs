@@ -138,7 +138,7 @@ fn make_by_coders(
     output: Output,
 ) -> Result<Vec<Made>, CliError> {
     let old = read(layout, &base.image)?;
-    let matched = Matched::new(&old, target).context(Exit::No, base.label())?;
+    let matched = find(&old, target, base, output)?;
     let coders: &[Coder] = match base.version {
         Some(_) => &[Coder::Zstd, Coder::Mixing],
         None => &[Coder::Zstd],
@@ -162,6 +162,21 @@ fn make_by_coders(
         });
     }
     Ok(made)
+}
+
+/// Finds an image in a base.
+///
+/// # Errors
+/// [`CliError`] naming the base.
+pub fn find<'a>(
+    old: &'a [u8],
+    new: &'a [u8],
+    base: &Base,
+    output: Output,
+) -> Result<Matched<'a>, CliError> {
+    let label = format!("{}, matching", base.label());
+    let _progress = Progress::start(output, label, new.len() as u64);
+    Matched::new(old, new).context(Exit::No, base.label())
 }
 
 /// Makes one delta, with its own progress.

@@ -5,9 +5,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
 
-use cli::exit::Context as _;
-use cli::{CliError, Exit, Output, human};
-use delta::{Coder, Matched};
+use cli::{CliError, Output, human};
+use delta::Coder;
 use manifests::release::Content;
 
 use super::unpack::{UNPACKED_BYTES_MAX, unpack};
@@ -81,9 +80,9 @@ pub(super) fn uncompressed(
         [Ok(old), Ok(new)] => [old, new],
         [Err(error), _] | [_, Err(error)] => return Ok(Err(reason(&error))),
     };
-    let matched = Matched::new(&old, &new).context(Exit::No, made.base.label())?;
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let base = &made.base;
+    let matched = deltas::find(&old, &new, base, output)?;
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let (_, summary) = deltas::create(&matched, base, Coder::Zstd, threads, output)?;
     Ok(Ok(Measured {
         size: summary.delta_size,
