@@ -4,7 +4,7 @@
 //!
 //! * [`exit`]: exit codes and the error that carries one
 //! * [`output`]: results on stdout, as text or JSON; everything else on stderr
-//! * [`progress`]: bars on a terminal, plain lines elsewhere
+//! * [`progress`], `bars`: bars on a terminal, plain lines elsewhere
 //! * [`logging`]: the tracing subscriber
 //! * [`durable`]: files replaced atomically, folders locked
 //! * [`keyfile`]: keys by URI, passcodes, permissions
@@ -23,6 +23,7 @@
     reason = "I/O shell, see ARCHITECTURE.md"
 )]
 
+mod bars;
 pub mod durable;
 pub mod exit;
 pub mod human;

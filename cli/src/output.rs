@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
+use crate::bars::BARS;
 use crate::exit::{CliError, Exit};
 
 /// How a program speaks.
@@ -39,8 +40,9 @@ impl Output {
 
     /// Tells people something on stderr. A closed stderr loses it.
     pub fn note(&self, text: impl Display) {
-        if !self.quiet && writeln!(io::stderr().lock(), "{}", printable(&text.to_string())).is_err()
-        {
+        let text = printable(&text.to_string());
+        let write = || writeln!(io::stderr().lock(), "{text}");
+        if !self.quiet && BARS.aside(write).is_err() {
             tracing::debug!("standard error is closed");
         }
     }

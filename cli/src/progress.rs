@@ -1,11 +1,13 @@
-//! Progress of long work: a bar on a terminal, a plain line now and then elsewhere.
+//! Progress of long work: a bar on a terminal, a plain line now and then elsewhere. Several jobs at once
+//! have a bar each.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::bars::BARS;
 use crate::human;
 use crate::output::Output;
 
@@ -30,9 +32,11 @@ impl Progress {
             let template = "{msg:<24} {bar:30} {bytes:>10} of {total_bytes:<10} {bytes_per_sec}";
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            let bar = BARS.add(total);
             bar.set_style(style);
             bar.set_message(label.clone());
+            // Work may take long to its first byte; that it goes on is worth a line.
+            bar.tick();
             bar
         });
         Self {
@@ -66,6 +70,15 @@ impl Progress {
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// A job that ends with an error leaves no bar behind.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            BARS.remove(bar);
         }
     }
 }

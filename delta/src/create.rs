@@ -131,6 +131,12 @@ impl<'a> Matched<'a> {
         })
     }
 
+    /// Bytes of the target.
+    #[must_use]
+    pub const fn target_size(&self) -> u64 {
+        self.expected.target_size
+    }
+
     /// Makes a delta and, before writing it, applies it to the base and compares.
     ///
     /// The bytes depend on base, target, coder, level and the versions of this crate and zstd alone. Takes

@@ -29,11 +29,33 @@ impl ImageFormat {
 pub struct Content {
     /// BLAKE3 of the bytes, the root of their chunk tree.
     pub blake3: Blake3,
-    /// Bytes, 1 to [`IMAGE_BYTES_MAX`].
+    /// Bytes, 1 to [`IMAGE_BYTES_MAX`]; 0 of [`Content::NOTHING`] alone.
     pub size: u64,
 }
 
 impl Content {
+    /// No bytes at all: the base of a delta that needs none.
+    pub const NOTHING: Self = Self {
+        blake3: Blake3::new([
+            0xaf, 0x13, 0x49, 0xb9, 0xf5, 0xf9, 0xa1, 0xa6, 0xa0, 0x40, 0x4d, 0xea, 0x36, 0xdc,
+            0xc9, 0x49, 0x9b, 0xcb, 0x25, 0xc9, 0xad, 0xc1, 0x12, 0xb7, 0xcc, 0x9a, 0x93, 0xca,
+            0xe4, 0x1f, 0x32, 0x62,
+        ]),
+        size: 0,
+    };
+
+    /// The base of a delta, which may be nothing.
+    fn parse_base(json: &Json) -> Result<Self, JsonError> {
+        let (hash, size) = ("base_blake3", "base_size");
+        if json.integer(size, 0)? > 0 {
+            return Self::parse(json, hash, size);
+        }
+        if json.string(hash)? != Self::NOTHING.blake3.to_string() {
+            return Err(wrong(hash, "the hash of nothing where base_size is 0"));
+        }
+        Ok(Self::NOTHING)
+    }
+
     fn parse(json: &Json, hash: &'static str, size: &'static str) -> Result<Self, JsonError> {
         let blake3 = Blake3::parse(json.string(hash)?)
             .map_err(|_| wrong(hash, "64 lower-case hex digits"))?;
@@ -51,7 +73,7 @@ impl Content {
 /// A delta that turns one older image into the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeltaRef {
-    /// The image it applies to.
+    /// The image it applies to; with [`Content::NOTHING`] it is the image itself, compressed in pieces.
     pub base: Content,
     /// The delta's own bytes.
     pub blob: Content,
@@ -154,7 +176,7 @@ impl Release {
 
 fn parse_delta(json: &Json) -> Result<DeltaRef, JsonError> {
     Ok(DeltaRef {
-        base: Content::parse(json, "base_blake3", "base_size")?,
+        base: Content::parse_base(json)?,
         blob: Content::parse(json, "blake3", "size")?,
         format: json.string("format")?.to_owned(),
     })

@@ -1,4 +1,4 @@
-//! Deltas from earlier releases to a new one, made in parallel; those that pay are kept.
+//! Deltas to a new release, made in parallel; those that pay are signed.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cli::exit::Context as _;
 use cli::progress::Progress;
 use cli::{CliError, Exit, Output, durable};
-use delta::{Coder, CreateOptions};
+use delta::{Coder, CreateOptions, Matched, Segments, Summary};
 use manifests::digest::Blake3;
-use manifests::release::{Content, DeltaRef, Release};
+use manifests::release::{Content, DeltaRef};
 use protocol::exchange::tree::Blob;
 
+use crate::bases::Base;
 use crate::repository::Layout;
 
 /// A delta must be smaller than this share of the image, in percent, to be worth its signature.
@@ -20,28 +21,22 @@ const PAYS_BELOW_PERCENT: u64 = 80;
 /// A second delta from the same base must be smaller than this share of the first, in percent.
 const SAVES_BELOW_PERCENT: u64 = 95;
 
-/// Deltas from one base at most.
-pub const CODERS: usize = 2;
-
 /// Above this size deltas are made one by one, to bound memory.
 const PARALLEL_BYTES_MAX: u64 = 64 << 20;
-
-/// An earlier release that a delta starts from.
-#[derive(Clone, Debug)]
-pub struct Base {
-    /// Its version.
-    pub version: String,
-    /// Its image.
-    pub image: Content,
-}
 
 /// A delta that was made.
 #[derive(Clone, Debug)]
 pub struct Made {
-    /// The version it starts from.
-    pub from: String,
-    /// What is signed of it.
-    pub delta: DeltaRef,
+    /// What it starts from.
+    pub base: Base,
+    /// Who coded it.
+    pub coder: Coder,
+    /// Its bytes.
+    pub size: u64,
+    /// Its segments by type.
+    pub segments: Segments,
+    /// What is signed of it; `None` if it doesn't pay, and then it isn't stored either.
+    pub signed: Option<DeltaRef>,
 }
 
 /// The address of signed content.
@@ -52,23 +47,12 @@ pub fn blob_of(content: &Content) -> Blob {
     }
 }
 
-/// The newest `count` releases that a delta to `format` can start from, newest first.
-pub fn bases<'a>(
-    releases: impl Iterator<Item = &'a Release>,
-    new: &Release,
-    count: usize,
-) -> Vec<Base> {
-    let mut fitting: Vec<&Release> = releases
-        .filter(|old| old.format == new.format && old.channel == new.channel)
-        .filter(|old| old.release < new.release && old.image != new.image)
-        .collect();
-    fitting.sort_by_key(|old| std::cmp::Reverse(old.release));
-    fitting.dedup_by_key(|old| old.image);
-    let base = |old: &&Release| Base {
-        version: old.version.clone(),
-        image: old.image,
-    };
-    fitting.iter().take(count).map(base).collect()
+/// The word for a coder.
+pub const fn coder_name(coder: Coder) -> &'static str {
+    match coder {
+        Coder::Zstd => "zstd",
+        Coder::Mixing => "mixing",
+    }
 }
 
 /// Makes deltas from `bases` to the stored image `new` and stores those that pay.
@@ -96,7 +80,8 @@ pub fn make(
     let work = || {
         while let Some((index, base)) = take(&next, bases) {
             let threads = (cores / jobs).max(1);
-            match make_both(layout, base, (new, &target), threads, output) {
+            let target = (new, target.as_slice());
+            match make_by_coders(layout, base, target, threads, output) {
                 Ok(deltas) => push(&made, (index, deltas)),
                 Err(error) => set(&failed, error),
             }
@@ -132,12 +117,20 @@ fn set(slot: &Mutex<Option<CliError>>, error: CliError) {
     }
 }
 
-fn read(layout: &Layout, content: &Content) -> Result<Vec<u8>, CliError> {
+/// Reads a stored image whole.
+///
+/// # Errors
+/// [`CliError`] naming the file.
+pub fn read(layout: &Layout, content: &Content) -> Result<Vec<u8>, CliError> {
+    if *content == Content::NOTHING {
+        return Ok(Vec::new());
+    }
     durable::read(&layout.blob(&blob_of(content)), content.size).context(Exit::No, "image")
 }
 
-/// Makes a delta by each coder; context mixing is left out where it saves next to nothing.
-fn make_both(
+/// Makes a delta by each coder that it is worth trying; context mixing is left out where it saves next to
+/// nothing, and from nothing all is stored, whoever codes.
+fn make_by_coders(
     layout: &Layout,
     base: &Base,
     (new, target): (&Content, &[u8]),
@@ -145,50 +138,84 @@ fn make_both(
     output: Output,
 ) -> Result<Vec<Made>, CliError> {
     let old = read(layout, &base.image)?;
-    let label = format!("delta from {}", base.version);
-    let matched = delta::Matched::new(&old, target).context(Exit::No, &label)?;
-    let mut made: Vec<Made> = Vec::new();
-    for coder in [Coder::Zstd, Coder::Mixing] {
-        let progress = Progress::start(output, label.clone(), new.size);
-        let options = CreateOptions {
-            threads,
-            coder,
-            ..CreateOptions::default()
-        };
-        let mut bytes = Vec::new();
-        matched
-            .create(&options, &|done| progress.set(done), &mut bytes)
-            .context(Exit::No, &label)?;
-        progress.finish();
-        let size = bytes.len() as u64;
-        let bound = match made.first() {
-            Some(other) => other.delta.blob.size / 100 * SAVES_BELOW_PERCENT,
-            None => new.size / 100 * PAYS_BELOW_PERCENT,
-        };
-        if size >= bound {
-            output.note(format_args!(
-                "{label}, {}: {} of {}, does not pay, left out",
-                coder.format(),
-                cli::human::bytes(size),
-                cli::human::bytes(new.size)
-            ));
-            continue;
+    let matched = find(&old, target, base, output)?;
+    let coders: &[Coder] = match base.version {
+        Some(_) => &[Coder::Zstd, Coder::Mixing],
+        None => &[Coder::Zstd],
+    };
+    let mut bound = new.size * PAYS_BELOW_PERCENT / 100;
+    let mut made = Vec::new();
+    for &coder in coders {
+        let (bytes, summary) = create(&matched, base, coder, threads, output)?;
+        let size = summary.delta_size;
+        let mut signed = None;
+        if size < bound {
+            bound = size * SAVES_BELOW_PERCENT / 100;
+            signed = Some(store(layout, base, coder, &bytes)?);
         }
-        let stored = layout
-            .store_blob(&mut bytes.as_slice(), |_| {})
-            .context(Exit::No, "delta")?;
-        let blob = Content {
-            blake3: Blake3::new(stored.blob.root),
-            size,
-        };
         made.push(Made {
-            from: base.version.clone(),
-            delta: DeltaRef {
-                base: base.image,
-                blob,
-                format: coder.format().to_owned(),
-            },
+            base: base.clone(),
+            coder,
+            size,
+            segments: summary.segments,
+            signed,
         });
     }
     Ok(made)
+}
+
+/// Finds an image in a base.
+///
+/// # Errors
+/// [`CliError`] naming the base.
+pub fn find<'a>(
+    old: &'a [u8],
+    new: &'a [u8],
+    base: &Base,
+    output: Output,
+) -> Result<Matched<'a>, CliError> {
+    let label = format!("{}, matching", base.label());
+    let _progress = Progress::start(output, label, new.len() as u64);
+    Matched::new(old, new).context(Exit::No, base.label())
+}
+
+/// Makes one delta, with its own progress.
+///
+/// # Errors
+/// [`CliError`] naming the base.
+pub fn create(
+    matched: &Matched<'_>,
+    base: &Base,
+    coder: Coder,
+    threads: usize,
+    output: Output,
+) -> Result<(Vec<u8>, Summary), CliError> {
+    let label = format!("{}, {}", base.label(), coder_name(coder));
+    let progress = Progress::start(output, label, matched.target_size());
+    let options = CreateOptions {
+        threads,
+        coder,
+        ..CreateOptions::default()
+    };
+    let mut bytes = Vec::new();
+    let summary = matched
+        .create(&options, &|done| progress.set(done), &mut bytes)
+        .context(Exit::No, base.label())?;
+    progress.finish();
+    Ok((bytes, summary))
+}
+
+fn store(layout: &Layout, base: &Base, coder: Coder, bytes: &[u8]) -> Result<DeltaRef, CliError> {
+    let mut source = bytes;
+    let stored = layout
+        .store_blob(&mut source, |_| {})
+        .context(Exit::No, "delta")?;
+    Ok(DeltaRef {
+        base: base.image,
+        blob: Content {
+            blake3: Blake3::new(stored.blob.root),
+            size: stored.blob.size,
+        },
+        format: coder.format().to_owned(),
+    })
 }

@@ -2,7 +2,7 @@
 //! content, wherever and whenever it is made.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,10 @@ use manifests::release::ImageFormat;
 
 /// Entries of a directory, at most: what an agent extracts.
 pub const ENTRIES_MAX: usize = 100_000;
+
+/// What every header of an archive has, and where.
+const MAGIC: &[u8] = b"ustar";
+const MAGIC_AT: u64 = 257;
 
 /// Opens `path` for reading as an image. A directory is archived into `scratch` first.
 ///
@@ -32,6 +36,20 @@ pub fn open(path: &Path, scratch: &Path) -> Result<(ImageFormat, File, u64), Pat
     // The open file outlives its name: nothing is left behind however this ends.
     fs::remove_file(scratch).map_err(|error| PathError::new(scratch, error))?;
     Ok((ImageFormat::Tar, file, size))
+}
+
+/// Whether a file is a tar archive, by its first header. Reading goes on at its start.
+///
+/// # Errors
+/// Those of reading.
+pub fn is_archive(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let mut magic = Vec::new();
+    file.seek(io::SeekFrom::Start(MAGIC_AT))?;
+    file.by_ref()
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut magic)?;
+    file.rewind()?;
+    Ok(magic == MAGIC)
 }
 
 /// Writes a directory as a tar archive: sorted names, no owners, no times, modes 644 and 755.

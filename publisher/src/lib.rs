@@ -5,7 +5,8 @@
 //! * [`settings`]: `publisher.toml`: channel, keys, lives, products
 //! * [`repository`]: the repository on disk and its one commit point
 //! * [`image`]: image or directory to blob
-//! * [`deltas`]: deltas from earlier releases
+//! * [`bases`], [`deltas`]: deltas from earlier releases, and from nothing
+//! * [`compressed`]: images that deltas can't work on
 //! * [`metadata`]: the first version of each role
 //! * [`change`], [`staged`], [`stage_file`], [`edit`], [`preview`]: the change that is being signed
 //! * [`known`]: what a signer has seen of a publisher
@@ -21,8 +22,10 @@
 
 pub mod account_changes;
 pub mod args;
+pub mod bases;
 pub mod change;
 pub mod command;
+pub mod compressed;
 pub mod deltas;
 pub mod detached;
 pub mod edit;

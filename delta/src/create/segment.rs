@@ -70,6 +70,10 @@ pub(super) fn encode(
         return Ok(Coded::Copy { base });
     }
     let base = matcher.base();
+    if base.is_empty() {
+        // From nothing everything is stored: whoever takes single segments needs one decoder.
+        return smallest(None, false, output, level);
+    }
     let segment = Segment {
         start: range.start as u64,
         size: output.len(),

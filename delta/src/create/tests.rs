@@ -103,6 +103,27 @@ fn incompressible_image_is_stored() {
     }
 }
 
+/// Whoever takes single segments of such a delta needs no base and one decoder.
+#[test]
+fn from_nothing_every_segment_is_stored() {
+    let target = image(2 * SEGMENT + 7);
+    for coder in [Coder::Zstd, Coder::Mixing] {
+        let options = CreateOptions {
+            coder,
+            level: 3,
+            ..CreateOptions::default()
+        };
+        let mut delta = Vec::new();
+        let made = create(&[], &target, &options, &|_| {}, &mut delta).unwrap();
+        let all_stored = Segments {
+            raw: 3,
+            ..Segments::default()
+        };
+        assert_eq!(made.segments, all_stored);
+        assert!(rebuild(&[], &delta, &Expected::of(&[], &target)).unwrap() == target);
+    }
+}
+
 /// Segments are copied at their own place, and at another.
 #[test]
 fn identical_and_shifted_images_are_copied() {

@@ -159,3 +159,13 @@ fn sizes_are_1_byte_to_16_gib() {
         assert_eq!(read.is_ok(), good, "delta of {size}");
     }
 }
+
+/// A delta may start from nothing, and nothing has one hash; image and delta are never empty.
+#[test]
+fn base_alone_may_be_nothing() {
+    reread(|it| it.deltas[0].base = Content::NOTHING).unwrap();
+    let refused = reread(|it| it.deltas[0].base.size = 0).unwrap_err();
+    assert!(refused.to_string().contains("base_blake3"), "{refused}");
+    assert!(reread(|it| it.deltas[0].blob = Content::NOTHING).is_err());
+    assert!(reread(|it| it.image = Content::NOTHING).is_err());
+}

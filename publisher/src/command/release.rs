@@ -4,23 +4,25 @@ use std::path::{Path, PathBuf};
 
 use cli::exit::Context as _;
 use cli::progress::Progress;
-use cli::{CliError, Exit, Output, human};
-use manifests::client::Repository;
+use cli::{CliError, Exit, Output};
 use manifests::digest::Blake3;
 use manifests::envelope::Metadata as _;
-use manifests::limits;
 use manifests::name::Name;
 use manifests::product::{Product, ProductTarget};
-use manifests::release::{Content, Release};
-use serde::Serialize;
+use manifests::release::{Content, ImageFormat, Release};
 
+use crate::bases::Wanted;
 use crate::change::Change;
 use crate::deltas::{self, Made};
 use crate::preview::Preview;
 use crate::publish::{OnlineKeys, publish};
 use crate::repository::{StoredBlob, product_of};
 use crate::settings::Settings;
-use crate::{edit, image, settings};
+use crate::{compressed, edit, image, settings};
+
+mod report;
+
+use report::Report;
 
 /// Options of release
 #[derive(Clone, Debug, clap::Args)]
@@ -45,27 +47,9 @@ pub struct Args {
     /// Make deltas from this many earlier releases [default: as in publisher.toml]
     #[arg(long, value_name = "N")]
     pub deltas: Option<usize>,
-}
-
-#[derive(Debug, Serialize)]
-struct Released {
-    name: String,
-    version: String,
-    release: u64,
-    security_version: u64,
-    size: u64,
-    sha256: String,
-    blake3: String,
-    deltas: Vec<ReleasedDelta>,
-    timestamp_version: u64,
-    expires: String,
-}
-
-#[derive(Debug, Serialize)]
-struct ReleasedDelta {
-    from: String,
-    size: u64,
-    percent: f64,
+    /// Make deltas from this release too, however old (repeatable)
+    #[arg(long, value_name = "VERSION")]
+    pub from: Vec<String>,
 }
 
 /// Runs `release`.
@@ -75,6 +59,11 @@ struct ReleasedDelta {
 /// for more signatures.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
     let (mut change, product) = Change::open_product(folder, args.product.as_ref())?;
+    let wanted = Wanted {
+        newest: args.deltas.unwrap_or(change.settings.deltas),
+        named: &args.from,
+    };
+    wanted.check(product_of(&change.in_force.repository, &product)?)?;
     // Keys first: a wrong passcode must not cost an hour of delta making.
     let keys = OnlineKeys::open(&change)?;
     let delegations = change.in_force.repository.targets.delegations();
@@ -83,8 +72,9 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         authority.is_some_and(|authority| authority.distinct_keys().contains(key))
     })?;
     let (stored, mut release) = store_image(args, &change, &product, output)?;
-    let made = make_deltas(args, &change, &release, output)?;
-    release.deltas = made.iter().map(|made| made.delta.clone()).collect();
+    let made = make_deltas(wanted, &change, &release, output)?;
+    release.deltas = made.iter().filter_map(|made| made.signed.clone()).collect();
+    let compressed = compressed::check(&change.layout, &release.image, &made, output)?;
     let name = target_name(&release)?;
     let target = ProductTarget {
         length: stored.blob.size,
@@ -109,23 +99,25 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         change.save()?;
     }
     let next = publish(&change, &keys)?;
-    report(&stored, &release, &made, &next, output)?;
+    let report = Report {
+        name: &name,
+        stored: &stored,
+        release: &release,
+        made: &made,
+        compressed,
+    };
+    report.print(next.timestamp.header(), output)?;
     Ok(Exit::Done)
 }
 
 fn make_deltas(
-    args: &Args,
+    wanted: Wanted<'_>,
     change: &Change,
     release: &Release,
     output: Output,
 ) -> Result<Vec<Made>, CliError> {
-    let count = args.deltas.unwrap_or(change.settings.deltas);
     let role = product_of(&change.in_force.repository, &release.product)?;
-    let bases = deltas::bases(
-        role.releases(),
-        release,
-        count.min(limits::DELTAS_MAX / deltas::CODERS),
-    );
+    let bases = wanted.bases(role, release, output)?;
     deltas::make(&change.layout, &bases, &release.image, output)
 }
 
@@ -154,6 +146,12 @@ fn store_image(
     let scratch = layout.folder.join("blobs").join("archive.tmp");
     let (format, mut file, size) =
         image::open(&args.image, &scratch).context(Exit::Usage, "image")?;
+    if image::is_archive(&mut file).context(Exit::Usage, "image")? && format == ImageFormat::Raw {
+        output.note(
+            "note: the image is a tar file and is written to devices as it is; a directory would be archived \
+             in a fixed order without times and owners, so that deltas stay small",
+        );
+    }
     let progress = Progress::start(output, "image", size);
     let stored = layout
         .store_blob(&mut file, |done| progress.set(done))
@@ -206,53 +204,9 @@ fn hardware(args: &Args, settings: &Settings, product: &Name) -> Result<Vec<Name
 /// `<product>-<version>.bin` or `.tar`.
 fn target_name(release: &Release) -> Result<Name, CliError> {
     let end = match release.format {
-        manifests::release::ImageFormat::Raw => "bin",
-        manifests::release::ImageFormat::Tar => "tar",
+        ImageFormat::Raw => "bin",
+        ImageFormat::Tar => "tar",
     };
     Name::parse(&format!("{}-{}.{end}", release.product, release.version))
         .context(Exit::Usage, "--version")
-}
-
-fn report(
-    stored: &StoredBlob,
-    release: &Release,
-    made: &[Made],
-    next: &Repository,
-    output: Output,
-) -> Result<(), CliError> {
-    let percent = |size: u64| (size as f64 / release.image.size as f64 * 10_000.0).round() / 100.0;
-    let deltas = made.iter().map(|made| ReleasedDelta {
-        from: made.from.clone(),
-        size: made.delta.blob.size,
-        percent: percent(made.delta.blob.size),
-    });
-    let header = next.timestamp.header();
-    let released = Released {
-        name: target_name(release)?.to_string(),
-        version: release.version.clone(),
-        release: release.release,
-        security_version: release.security_version,
-        size: release.image.size,
-        sha256: stored.sha256.to_string(),
-        blake3: release.image.blake3.to_string(),
-        deltas: deltas.collect(),
-        timestamp_version: header.version,
-        expires: header.expires.to_string(),
-    };
-    let mut text = format!(
-        "released    {} ({}), release {}\nsha256      {}\nexpires     {}",
-        released.name,
-        human::bytes(released.size),
-        released.release,
-        released.sha256,
-        released.expires
-    );
-    for delta in &released.deltas {
-        let size = human::bytes(delta.size);
-        text.push_str(&format!(
-            "\ndelta       from {}: {size} ({} %)",
-            delta.from, delta.percent
-        ));
-    }
-    output.result(&released, text)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use cli::{CliError, Exit, Output, human};
 use manifests::json;
 use manifests::name::Name;
+use manifests::release::Content;
 
 use crate::repository::{Layout, OWN_CLOCK, product_of};
 use crate::settings::Settings;
@@ -66,7 +67,12 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     );
     for delta in &release.deltas {
         let size = human::bytes(delta.blob.size);
-        text.push_str(&format!("\ndelta       {size} from {}", delta.base.blake3));
+        let from = if delta.base == Content::NOTHING {
+            "nothing".to_owned()
+        } else {
+            delta.base.blake3.to_string()
+        };
+        text.push_str(&format!("\ndelta       {size} from {from}"));
     }
     output.result(&value, text)?;
     Ok(Exit::Done)

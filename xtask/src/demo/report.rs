@@ -22,9 +22,7 @@ pub(super) fn header(
     total: Duration,
 ) -> String {
     let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let release = network.releases.get("1.1.0").cloned().unwrap_or_default();
-    let delta = release.pointer("/deltas/0/size").and_then(Value::as_u64);
-    let delta = delta.map_or_else(
+    let delta = delta_size(network).map_or_else(
         || "no delta that pays".to_owned(),
         |delta| {
             let share = delta as f64 * 100.0 / size(new).max(1) as f64;
@@ -41,6 +39,15 @@ pub(super) fn header(
         update.as_secs_f64(),
         total.as_secs_f64()
     )
+}
+
+/// Bytes of the first delta from 1.0.0, if there is one that pays.
+fn delta_size(network: &Network) -> Option<u64> {
+    let deltas = network.releases.get("1.1.0")?.get("deltas")?.as_array()?;
+    let mut deltas = deltas
+        .iter()
+        .filter(|delta| delta.get("from").is_some_and(Value::is_string));
+    deltas.next()?.get("size")?.as_u64()
 }
 
 fn file_name(path: &Path) -> String {
@@ -73,11 +80,7 @@ pub(super) fn table(network: &Network, devices: &[Device], new: &Path) -> Result
         sources.extend(row.sources.clone());
         faults.extend(row.faults(device, new)?);
     }
-    let chunks = network
-        .releases
-        .get("1.1.0")
-        .and_then(|it| it.pointer("/deltas/0/size"));
-    let several = chunks.and_then(Value::as_u64).unwrap_or(0) > 8 * 256 * 1024;
+    let several = delta_size(network).unwrap_or(0) > 8 * 256 * 1024;
     if several && sources.len() < 2 {
         faults.push("all bytes came from one source".to_owned());
     }
