@@ -30,6 +30,12 @@ fn is_there(program: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
+/// Whether a text has a word; digests, of which there are many, hold any four digits now and then.
+fn is_word(text: &str, word: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|it| it == word)
+}
+
 fn shell(line: &str, place: &Path) -> Command {
     let mut command = Command::new("sh");
     let path = std::env::var("PATH").unwrap_or_default();
@@ -72,7 +78,7 @@ fn every_command_of_the_operations_guide_works() {
         let words = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{line}\n{words}");
         assert!(
-            !words.contains(PASSCODE) && !words.contains("1234"),
+            !words.contains(PASSCODE) && !is_word(&words, "1234"),
             "{line}: a secret"
         );
     }
