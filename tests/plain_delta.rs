@@ -7,6 +7,8 @@ mod container;
 mod copies;
 mod delta_cm;
 mod delta_z;
+#[path = "../delta/src/images/hostile.rs"]
+mod hostile;
 mod input;
 mod literals;
 mod references;
@@ -132,6 +134,17 @@ fn literals_go_on_from_the_base_alike() {
             bytes.len(),
             unprimed.len()
         );
+    }
+}
+
+/// Repeats, padding, shifted and swapped blocks, what looks like machine code.
+#[test]
+fn hostile_images_are_rebuilt_alike() {
+    for seed in 5000..5060 {
+        let (base, target) = hostile::pair(seed);
+        for coder in CODERS {
+            both(&base, &target, coder);
+        }
     }
 }
 

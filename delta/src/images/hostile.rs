@@ -163,9 +163,8 @@ fn calls(dice: &mut Dice, size: usize) -> Vec<u8> {
     let places = [0, 16, size / 3, size.saturating_sub(1), size, size + 99];
     let mut bytes = Vec::new();
     while bytes.len() < size {
-        for _ in 0..dice.below(4) {
-            bytes.push(0x90);
-        }
+        let idle = dice.below(4);
+        bytes.resize(bytes.len() + idle, 0x90);
         match dice.below(3) {
             0 => bytes.push(0xe8),
             1 => bytes.extend([0x0f, 0x85]),
