@@ -13,10 +13,12 @@
 
 mod agent_alarms;
 mod agent_kill;
+mod agent_memory;
 mod agent_refusals;
 mod agent_syscalls;
 mod ceremony;
 mod clock;
+mod delta_machines;
 mod dht;
 mod docs;
 mod exchange;

@@ -7,6 +7,8 @@ mod container;
 mod copies;
 mod delta_cm;
 mod delta_z;
+#[path = "../delta/src/images/hostile.rs"]
+mod hostile;
 mod input;
 mod instructions;
 mod literals;
@@ -162,6 +164,17 @@ fn tables_are_rebuilt_alike() {
     let (bytes, _) = both(&base, &target, Coder::Zstd);
     assert_eq!(bytes[104..106], [1, 6], "type and machine of the first row");
     assert!(bytes.len() < target.len() / 40, "{}", bytes.len());
+}
+
+/// Repeats, padding, shifted and swapped blocks, what looks like machine code.
+#[test]
+fn hostile_images_are_rebuilt_alike() {
+    for seed in 5000..5060 {
+        let (base, target) = hostile::pair(seed);
+        for coder in CODERS {
+            both(&base, &target, coder);
+        }
+    }
 }
 
 /// What one refuses, the other refuses. A few bits mean nothing, such as those that fill up zstd's last byte.

@@ -8,6 +8,8 @@ use std::{
 use crate::codec::varint;
 use crate::{ApplyError, Coder, CreateOptions, Delta, Expected, apply, create};
 
+pub(crate) mod hostile;
+
 /// Repeatable bytes that don't compress (splitmix64).
 pub(crate) fn noise(seed: u64, size: usize) -> Vec<u8> {
     let mut state = seed;

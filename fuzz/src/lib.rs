@@ -9,8 +9,11 @@
 //! * [`edit`]: damage done to valid bytes and valid JSON
 //! * [`graph`]: a TUF repository with any graph of delegated roles, which the cross-crate tests use too
 //! * [`history`]: a TUF repository over four releases, and devices that followed it
+//! * `hostile`: images that are hard on delta coders, which the tests of `delta` use too
 //! * [`image`]: noise for base images and blobs
+//! * [`plain`]: the second decoder of deltas, of the cross-crate tests
 //! * [`repository`]: the repository in memory that the cross-crate tests use too
+//! * [`segment`]: one segment of a delta, for both decoders
 
 pub mod armour;
 pub mod choices;
@@ -19,7 +22,12 @@ pub mod edit;
 #[path = "../../tests/support/graph.rs"]
 pub mod graph;
 pub mod history;
+#[path = "../../delta/src/images/hostile.rs"]
+#[allow(dead_code, reason = "only pieces are used here")]
+mod hostile;
 pub mod image;
+pub mod plain;
 // By path: the crate `tests` would bring the network and every binary into each target.
 #[path = "../../tests/support/repository.rs"]
 pub mod repository;
+pub mod segment;

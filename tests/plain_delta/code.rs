@@ -75,9 +75,18 @@ impl<'a> Code<'a> {
         Ok(bit)
     }
 
+    /// Bytes that were not read, and the last four that a code which ends here has.
+    pub(super) fn end(&self) -> (usize, [u8; 4]) {
+        (self.bytes.len(), self.low.to_be_bytes())
+    }
+
     pub(super) fn check_end(&self) -> Result<(), String> {
-        check(self.bytes.len() == 0, "bytes after the code")?;
-        check(self.point == self.low, "code does not end with low")
+        let (unread, end) = self.end();
+        check(unread == 0, "bytes after the code")?;
+        check(
+            self.point.to_be_bytes() == end,
+            "code does not end with low",
+        )
     }
 }
 

@@ -35,6 +35,16 @@ impl Operations {
 }
 
 pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, String> {
+    let (output, code) = decode_begun(segment, payload)?;
+    code.check_end()?;
+    Ok(output)
+}
+
+/// The output, and the code as it then is: what else it has is not looked at.
+pub(super) fn decode_begun<'a>(
+    segment: &Segment<'_>,
+    payload: &'a [u8],
+) -> Result<(Vec<u8>, Code<'a>), String> {
     let mut input = Input::new(payload);
     let (size, packed) = (input.u32()? as usize, input.u32()? as usize);
     check(size <= segment.size, "literals too many")?;
@@ -71,6 +81,5 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
         operations.gap = 6.min(64 - literal.leading_zeros() as usize);
     }
     check(stream.is_empty(), "literals are not used up")?;
-    code.check_end()?;
-    Ok(output)
+    Ok((output, code))
 }

@@ -99,6 +99,17 @@ impl Published {
 
     /// Releases files of 3 MiB, or directories of 1.5 MiB; the delta is below half of that.
     pub fn new(kind: Kind) -> Self {
+        Self::with(kind, |image, release| write_image(kind, image, release))
+    }
+
+    /// Releases two given images for raw slots.
+    pub fn images(images: [&[u8]; 2]) -> Self {
+        Self::with(Kind::Raw, |path, release| {
+            fs::write(path, images[release as usize - 1]).unwrap();
+        })
+    }
+
+    fn with(kind: Kind, write: impl Fn(&Path, u32)) -> Self {
         let mut published = Self {
             folder: tempfile::tempdir().unwrap(),
             kind,
@@ -110,7 +121,7 @@ impl Published {
         published.run(&[&init[..], &["--no-passcode", "--pin", pin]].concat());
         for release in [1, 2] {
             let image = published.image(release);
-            published.write_image(release);
+            write(&image, release);
             let version = format!("1.{release}.0");
             published.run(&["release", image.to_str().unwrap(), "--version", &version]);
             if release == 1 {
@@ -122,21 +133,6 @@ impl Published {
 
     fn run(&self, args: &[&str]) {
         done(&self.repository(), args);
-    }
-
-    fn write_image(&self, release: u32) {
-        let image = self.image(release);
-        let (same, changed) = (noise("same", 2 << 20), noise(&release.to_string(), 1 << 20));
-        match self.kind {
-            Kind::Raw => fs::write(image, [same, changed].concat()).unwrap(),
-            Kind::Dir => {
-                fs::create_dir_all(image.join("etc")).unwrap();
-                fs::write(image.join("etc/same"), &same[..1 << 20]).unwrap();
-                fs::write(image.join("etc/changed"), &changed[..1 << 19]).unwrap();
-                fs::write(image.join(format!("only-in-{release}")), b"").unwrap();
-                std::os::unix::fs::symlink("etc/same", image.join("link")).unwrap();
-            }
-        }
     }
 
     /// The repository's folder, keys and all.
@@ -185,6 +181,20 @@ impl Published {
             .rev()
             .filter_map(|target| target["custom"]["deltas"][0]["blake3"].as_str());
         format!("/blobs/{}", deltas.next().unwrap())
+    }
+}
+
+fn write_image(kind: Kind, image: &Path, release: u32) {
+    let (same, changed) = (noise("same", 2 << 20), noise(&release.to_string(), 1 << 20));
+    match kind {
+        Kind::Raw => fs::write(image, [same, changed].concat()).unwrap(),
+        Kind::Dir => {
+            fs::create_dir_all(image.join("etc")).unwrap();
+            fs::write(image.join("etc/same"), &same[..1 << 20]).unwrap();
+            fs::write(image.join("etc/changed"), &changed[..1 << 19]).unwrap();
+            fs::write(image.join(format!("only-in-{release}")), b"").unwrap();
+            std::os::unix::fs::symlink("etc/same", image.join("link")).unwrap();
+        }
     }
 }
 

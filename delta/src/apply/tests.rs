@@ -14,6 +14,8 @@ use crate::{
     limits::SEGMENT_BYTES,
 };
 
+mod large;
+
 const SEGMENT: usize = SEGMENT_BYTES as usize;
 
 /// Base, target and delta: a copied, a changed and a stored segment.

@@ -10,7 +10,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 use super::{Coder, CreateError, CreateOptions, Segments, create};
 use crate::{
     Expected,
-    images::{Edit, delta_by, noise, rebuild},
+    images::{Edit, delta_by, hostile, noise, rebuild},
     limits::SEGMENT_BYTES,
 };
 
@@ -232,6 +232,35 @@ fn write_error_is_told() {
     }
     let result = create(b"a", b"b", &CreateOptions::default(), &|_| {}, &mut Full);
     assert!(matches!(result, Err(CreateError::Write(_))));
+}
+
+/// Repeats, padding, shifts, swapped blocks, what looks like machine code, sizes at limits.
+#[test]
+fn hostile_images_round_trip() {
+    for seed in 0..250 {
+        let (base, target) = hostile::pair(seed);
+        for (coder, size) in [Coder::Zstd, Coder::Mixing]
+            .into_iter()
+            .zip(round_trip(&base, &target))
+        {
+            let stored = target.len() + 104 + 48 * target.len().div_ceil(SEGMENT) + 64;
+            assert!(size <= stored, "pair {seed} by {coder:?}: {size} bytes");
+        }
+    }
+}
+
+/// Pieces of each kind that end just before, at and just after the end of a segment.
+#[test]
+fn hostile_images_around_a_segment_round_trip() {
+    for seed in 1000..1012 {
+        let mut dice = hostile::Dice::new(seed);
+        let mut base = hostile::piece(&mut dice, SEGMENT + 1);
+        base.truncate(SEGMENT + seed as usize % 3 - 1);
+        let mut target = base.clone();
+        hostile::change(&mut dice, &mut target);
+        round_trip_by(Coder::Zstd, &base, &target);
+        round_trip_by(Coder::Mixing, &base, &target);
+    }
 }
 
 proptest! {

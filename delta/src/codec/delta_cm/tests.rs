@@ -13,7 +13,10 @@ use super::{
     numbers::Numbers,
     operations::Operations,
 };
+
 use crate::{CodecError, images::noise, kind::Machine};
+
+mod work;
 
 const BASE_SIZE: usize = 1000;
 const SEGMENT: Segment = Segment {
