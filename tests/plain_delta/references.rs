@@ -1,5 +1,6 @@
 //! Tokens, and references in them, predicted from what was learnt of their targets.
 
+#[path = "references/forms.rs"]
 mod forms;
 
 const UNKNOWN: i32 = i32::MIN;
