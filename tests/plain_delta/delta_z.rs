@@ -42,25 +42,10 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
         let inside = copy == 0 || end <= segment.base.len() as i128;
         check(inside, "copy out of the base")?;
         let (mut from, mut left) = (position as i64, copy as usize);
-        while segment.machine == TABLES && left > 0 {
-            let size = left.min(4 - (from & 3) as usize);
-            let bytes = &segment.base[from as usize..][..size];
-            let additions = additions.take(size)?;
-            if let (Ok(old), 4) = (bytes.try_into(), size) {
-                let old = u32::from_le_bytes(old);
-                let predicted = tables.predict(old, from).to_le_bytes();
-                let new = added(&predicted, additions);
-                tables.learn(
-                    old,
-                    from,
-                    u32::from_le_bytes([new[0], new[1], new[2], new[3]]),
-                );
-                output.extend(new);
-            } else {
-                output.extend(added(bytes, additions));
-            }
-            from += size as i64;
-            left -= size;
+        if segment.machine == TABLES {
+            let old = &segment.base[from as usize..][..left];
+            output.extend(tables.copy(old, from, additions.take(left)?));
+            left = 0;
         }
         while left > 0 {
             let to = segment.position + output.len() as i64;
@@ -84,13 +69,6 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
         "streams are not used up",
     )?;
     Ok(output)
-}
-
-fn added(bytes: &[u8], additions: &[u8]) -> Vec<u8> {
-    let pairs = bytes.iter().zip(additions);
-    pairs
-        .map(|(byte, value)| byte.wrapping_add(*value))
-        .collect()
 }
 
 /// What is to be added to each copied byte.

@@ -13,11 +13,33 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn new() -> Self {
-        Tables {
+        Self {
             shifts: Shifts::new(),
             changes: Vec::new(),
             scores: [[32768; 9]; 6],
         }
+    }
+
+    /// What the bytes `old`, at `from` of the base, become.
+    pub(super) fn copy(&mut self, old: &[u8], mut from: i64, mut additions: &[u8]) -> Vec<u8> {
+        let mut new = Vec::new();
+        let mut rest = old;
+        while !rest.is_empty() {
+            let size = rest.len().min(4 - (from & 3) as usize);
+            let (bytes, after) = rest.split_at(size);
+            let (values, later) = additions.split_at(size);
+            if let Ok(bytes) = bytes.try_into() {
+                let old = u32::from_le_bytes(bytes);
+                let made = added(&self.predict(old, from).to_le_bytes(), values);
+                self.learn(old, from, u32::from_le_bytes([0, 1, 2, 3].map(|n| made[n])));
+                new.extend(made);
+            } else {
+                new.extend(added(bytes, values));
+            }
+            (rest, additions) = (after, later);
+            from += size as i64;
+        }
+        new
     }
 
     fn guesses(&self, old: u32) -> [u32; 9] {
@@ -35,14 +57,14 @@ impl Tables {
         std::array::from_fn(|guess| old.wrapping_add(changes[guess]))
     }
 
-    pub(super) fn predict(&self, old: u32, from: i64) -> u32 {
+    fn predict(&self, old: u32, from: i64) -> u32 {
         let scores = &self.scores[class(old, from)];
         let highest = scores.iter().max().copied().unwrap_or(0);
         let taken = scores.iter().position(|&score| score == highest);
         self.guesses(old)[taken.unwrap_or(0)]
     }
 
-    pub(super) fn learn(&mut self, old: u32, from: i64, new: u32) {
+    fn learn(&mut self, old: u32, from: i64, new: u32) {
         let guesses = self.guesses(old);
         for (score, guess) in self.scores[class(old, from)].iter_mut().zip(guesses) {
             if guess == new {
@@ -64,4 +86,11 @@ fn class(old: u32, from: i64) -> usize {
         _ => 4,
     };
     top + (from >> 2 & 1) as usize
+}
+
+fn added(bytes: &[u8], values: &[u8]) -> Vec<u8> {
+    let pairs = bytes.iter().zip(values);
+    pairs
+        .map(|(byte, value)| byte.wrapping_add(*value))
+        .collect()
 }

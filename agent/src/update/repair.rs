@@ -118,22 +118,21 @@ mod tests {
 
     #[test]
     fn ranges_want_the_chunks_that_they_touch() {
-        let of = |ranges: &[Range<u64>]| {
-            let map = chunks(5, ranges);
+        let of = |ranges: &[(u64, u64)]| {
+            let ranges: Vec<Range<u64>> = ranges.iter().map(|(from, to)| *from..*to).collect();
+            let map = chunks(5, &ranges);
             (0..5)
                 .filter(|chunk| map.contains(*chunk))
-                .collect::<Vec<_>>()
+                .collect::<Vec<u32>>()
         };
         let none: [u32; 0] = [];
+        let chunk = CHUNK_BYTES;
         assert_eq!(of(&[]), none);
-        assert_eq!(of(&[0..0]), none, "a copied segment");
-        assert_eq!(of(&[0..1, 3 * CHUNK_BYTES..3 * CHUNK_BYTES + 1]), [0, 3]);
-        assert_eq!(of(&[CHUNK_BYTES - 1..CHUNK_BYTES + 1]), [0, 1]);
-        assert_eq!(of(&[CHUNK_BYTES..2 * CHUNK_BYTES]), [1]);
-        assert_eq!(
-            of(&[4 * CHUNK_BYTES..u64::from(u32::MAX)]),
-            [4],
-            "not beyond the blob"
-        );
+        assert_eq!(of(&[(0, 0)]), none, "a copied segment");
+        assert_eq!(of(&[(0, 1), (3 * chunk, 3 * chunk + 1)]), [0, 3]);
+        assert_eq!(of(&[(chunk - 1, chunk + 1)]), [0, 1]);
+        assert_eq!(of(&[(chunk, 2 * chunk)]), [1]);
+        let beyond = (4 * chunk, u64::from(u32::MAX));
+        assert_eq!(of(&[beyond]), [4], "not beyond the blob");
     }
 }
