@@ -185,19 +185,21 @@ fn installs_directories_whole() {
 
 /// One byte of the running system differs from its release: no delta can apply.
 #[test]
-fn modified_running_system_gets_the_whole_image_d30() {
+fn modified_running_system_gets_the_whole_image_or_repairs_d30() {
     let mut world = World::without_delta();
     let delta = world.published.delta_path();
     assert_eq!(world.finishes(), "whole");
     assert!(!world.mirror.take_asked().contains(&delta));
-    // The same when the state says what runs, and the disk no longer agrees.
+    // The state says what runs, and the disk no longer agrees: that is repaired.
     let mut world = World::new(Kind::Raw);
     assert_eq!(world.device.run(&["check"]).unwrap(), Exit::Done);
     assert!(world.device.state().slots.contains_key("A"));
     let mut bytes = fs::read(world.device.slot_path("a")).unwrap();
-    *bytes.last_mut().unwrap() ^= 0x80;
+    bytes[12_345] ^= 0x80;
     fs::write(world.device.slot_path("a"), bytes).unwrap();
-    assert_eq!(world.finishes(), "whole");
+    assert_eq!(world.finishes(), "delta");
+    let journal = world.device.journal();
+    assert!(journal.iter().any(|entry| entry.event == "repairing"));
 }
 
 #[test]

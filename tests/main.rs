@@ -15,6 +15,7 @@ mod agent_alarms;
 mod agent_kill;
 mod agent_memory;
 mod agent_refusals;
+mod agent_repair;
 mod agent_syscalls;
 mod ceremony;
 mod clock;

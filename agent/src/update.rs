@@ -11,12 +11,13 @@ use std::time::Instant;
 
 pub use ways::circumstances;
 
+use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::{CliError, Exit, Output};
 use manifests::product::Product;
 use manifests::release::{Content, Release};
 use node::blocks::fetch::FetchReport;
-use protocol::exchange::tree::Blob;
+use protocol::exchange::tree::{Blob, ChunkTree};
 use serde::Serialize;
 use serde_json::json;
 
@@ -156,17 +157,25 @@ fn identify(
     }
     let mut releases: Vec<&Release> = product.releases().collect();
     releases.sort_by_key(|release| (release.image.size, release.release));
-    let mut hashed: Option<Blob> = None;
+    let mut hashed: Option<ChunkTree> = None;
     for release in releases {
-        if hashed.is_none_or(|blob| blob.size != release.image.size) {
-            let tree = install::hash_prefix(&slot.device, release.image.size);
-            hashed = Some(tree.context(Exit::No, "running slot")?.blob());
-        }
-        if hashed == Some(blob_of(&release.image)) {
+        let blob = blob_of(&release.image);
+        let tree = match hashed.take().filter(|tree| tree.blob().size == blob.size) {
+            Some(tree) => tree,
+            None => {
+                let tree = install::hash_prefix(&slot.device, blob.size);
+                tree.context(Exit::No, "running slot")?
+            }
+        };
+        if tree.blob() == blob {
             let image = image_of(release);
+            // Tells later which parts of it were modified.
+            durable::replace(&device.tree_path(&blob), &tree.encode(), Access::World)
+                .context(Exit::No, "chunk level")?;
             state.slots.insert(slot.bootname, image.clone());
             return Ok(Some(image));
         }
+        hashed = Some(tree);
     }
     Ok(None)
 }

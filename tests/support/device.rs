@@ -170,8 +170,17 @@ impl Published {
         author::sign(signed.clone(), &[&key])
     }
 
-    /// The path of the one delta in URLs.
+    /// The path in URLs of the newest release's first delta from another release.
     pub fn delta_path(&self) -> String {
+        self.delta_path_where(|delta| delta["base_size"] != 0)
+    }
+
+    /// The path of release 2's repack in URLs.
+    pub fn repack_path(&self) -> String {
+        self.delta_path_where(|delta| delta["base_size"] == 0)
+    }
+
+    fn delta_path_where(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> String {
         let product = &self.metadata()["3.cam.json"];
         let text = String::from_utf8(product.clone()).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -179,7 +188,10 @@ impl Published {
         let mut deltas = targets
             .values()
             .rev()
-            .filter_map(|target| target["custom"]["deltas"][0]["blake3"].as_str());
+            .filter_map(|target| target["custom"]["deltas"].as_array())
+            .flatten()
+            .filter(|delta| wanted(delta))
+            .filter_map(|delta| delta["blake3"].as_str());
         format!("/blobs/{}", deltas.next().unwrap())
     }
 }

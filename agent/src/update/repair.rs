@@ -40,8 +40,15 @@ pub(super) async fn repair(
             Err(failure) => return Err(failure),
         }
     }
-    // What is there already is found by its hashes; the rest are the segments.
-    fetch_image(device, sources, work, used).await
+    let image = blob_of(&work.release.image);
+    let size = u64::from(delta::limits::SEGMENT_BYTES);
+    let range = |index: &u32| {
+        let start = u64::from(*index) * size;
+        start..(start + size).min(image.size)
+    };
+    let ranges: Vec<Range<u64>> = segments.iter().map(range).collect();
+    let wanted = chunks(image.chunk_count(), &ranges);
+    fetch_image(device, sources, work, Some(wanted), used).await
 }
 
 async fn from_repack(

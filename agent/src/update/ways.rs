@@ -10,6 +10,7 @@ use manifests::release::Content;
 use node::blocks::fetch::FetchReport;
 use node::blocks::partial::Partial;
 use protocol::dht::key::DhtKey;
+use protocol::exchange::chunk_map::ChunkMap;
 use protocol::exchange::tree::{Blob, ChunkTree};
 use serde_json::json;
 
@@ -223,7 +224,7 @@ async fn take_way(
             }
         }
         Way::Whole(_) => {
-            fetch_image(device, sources, work, used).await?;
+            fetch_image(device, sources, work, None, used).await?;
             "whole"
         }
     };
@@ -246,11 +247,12 @@ pub(super) fn go_on(progress: &Progress, done: u64) -> ControlFlow<()> {
 }
 
 /// Fetches the whole image: into a raw slot directly, so that it is never held twice; an archive into
-/// the data folder.
+/// the data folder. `wanted`: chunks of it, if not all.
 pub(super) async fn fetch_image(
     device: &mut Device,
     sources: &Sources,
     work: &Work<'_>,
+    wanted: Option<ChunkMap>,
     used: &mut FetchReport,
 ) -> Result<(), Failure> {
     let image = blob_of(&work.release.image);
@@ -261,7 +263,7 @@ pub(super) async fn fetch_image(
         SlotKind::Raw => take_slot(device, sources, work),
         SlotKind::Dir => Ok(()),
     };
-    let fetched = sources.fetch(&partial, gate, |done| progress.set(done));
+    let fetched = sources.fetch_part(&partial, wanted, gate, |done| progress.set(done));
     let fetched = fetched.await;
     progress.finish();
     source::add(used, fetched.map_err(Failure::of_fetch)?);
