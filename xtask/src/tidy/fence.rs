@@ -57,7 +57,8 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
 }
 
 fn check_opt_outs(file: &File) -> Vec<Finding> {
-    let is_shell = SHELLS.contains(&file.top_folder());
+    // An example is a program of its own, which shows a core at work.
+    let is_shell = SHELLS.contains(&file.top_folder()) || is_example(file);
     let tokens = source::tokens(&file.code);
     let mut findings = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
@@ -93,13 +94,17 @@ fn is_test(file: &File) -> bool {
     file.path.ends_with("/tests.rs") || file.path.contains("/tests/")
 }
 
+fn is_example(file: &File) -> bool {
+    file.path.split('/').nth(1) == Some("examples")
+}
+
 /// Whether rustc starts a crate with this file.
 fn is_crate_root(file: &File) -> bool {
     let inner = file.path.split_once('/').map_or("", |(_, inner)| inner);
     let (folder, name) = inner.rsplit_once('/').unwrap_or(("", inner));
     match folder {
         "src" | "" | "support" => ["lib.rs", "main.rs", "build.rs"].contains(&name),
-        "src/bin" | "bin" | "tests" => true,
+        "src/bin" | "bin" | "examples" | "tests" => true,
         _ => false,
     }
 }
