@@ -18,7 +18,7 @@ pub(super) fn restore(literals: &[u8], to: u32, machine: u8) -> Vec<u8> {
 
 /// Both return how many bytes are done.
 fn restore_bl(bytes: &mut [u8], to: u32) -> usize {
-    if to % 4 != 0 || bytes.len() < 4 {
+    if !to.is_multiple_of(4) || bytes.len() < 4 {
         return 1;
     }
     let word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
