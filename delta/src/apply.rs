@@ -1,7 +1,7 @@
 //! Opening a delta and rebuilding the target, segment by segment.
 //!
 //! Memory is bounded by constants, below 6 MiB in all: the table (under 1 MiB), one payload, its
-//! columns of counts, its values and literals, one segment (1 MiB each), zstd's state (160 KiB).
+//! columns of counts, its primer, its values and literals, one segment (1 MiB each), zstd's state (160 KiB).
 //! Every allocation follows a check against a constant or the segment's size.
 
 #![cfg_attr(

@@ -106,7 +106,7 @@ const VERSIONS: [Versions; 9] = [
     ),
     (
         "busybox",
-        false,
+        true,
         "arm64",
         Form::File,
         [
@@ -134,7 +134,7 @@ const VERSIONS: [Versions; 9] = [
     ),
     (
         "kimg",
-        false,
+        true,
         "arm64",
         Form::File,
         [
@@ -152,7 +152,7 @@ const VERSIONS: [Versions; 9] = [
     ),
     (
         "armhf-libcrypto",
-        false,
+        true,
         "armhf",
         Form::File,
         [
@@ -180,7 +180,7 @@ const VERSIONS: [Versions; 9] = [
     ),
     (
         "amdgpu",
-        false,
+        true,
         "amd64",
         Form::File,
         [
@@ -222,7 +222,7 @@ pub(super) fn known() -> Vec<Pair> {
     let system = |name: &str, what: &str, source| Pair {
         name: name.to_owned(),
         what: what.to_owned(),
-        tuned: false,
+        tuned: matches!(source, Source::Minbase),
         source,
     };
     let appliance = "arm64 appliance, bookworm before and after security updates, ext4 256 MiB";
