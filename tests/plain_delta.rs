@@ -15,6 +15,7 @@ mod literals;
 mod references;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
@@ -164,6 +165,67 @@ fn tables_are_rebuilt_alike() {
     let (bytes, _) = both(&base, &target, Coder::Zstd);
     assert_eq!(bytes[104..106], [1, 6], "type and machine of the first row");
     assert!(bytes.len() < target.len() / 40, "{}", bytes.len());
+}
+
+/// An operation without a copy may stand anywhere, also beyond the base.
+#[test]
+fn tables_beyond_the_base_are_rebuilt_alike() {
+    let base = records(0);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"before the tables");
+    let mut target = vec![0; (1 << 20) + 100];
+    hasher.finalize_xof().fill(&mut target);
+    target.extend(records(0x1234));
+    let (bytes, segments) = both(&base, &target, Coder::Zstd);
+    assert_eq!((segments.raw, segments.delta), (1, 1));
+    assert_eq!(
+        bytes[152..154],
+        [1, 6],
+        "type and machine of the second row"
+    );
+}
+
+/// A delta that an earlier version has made, for each type and instruction set: it stays readable for ever.
+#[derive(serde::Deserialize)]
+struct Vector {
+    name: String,
+    /// Base, delta, and the target's BLAKE3, in hex.
+    base: String,
+    delta: String,
+    target: String,
+}
+
+#[test]
+fn deltas_of_earlier_versions_are_rebuilt_alike() {
+    let vectors: Vec<Vector> = serde_json::from_str(include_str!("vectors/deltas.json")).unwrap();
+    let mut kinds = BTreeSet::new();
+    for vector in vectors {
+        let bytes = |text| hex::decode(text).unwrap();
+        let (base, delta) = (bytes(&vector.base), bytes(&vector.delta));
+        let target = container::decode(&base, &delta).unwrap();
+        assert_eq!(
+            blake3::hash(&target).to_string(),
+            vector.target,
+            "{}",
+            vector.name
+        );
+        let expected = Expected::of(&base, &target);
+        let opened = Delta::open(Cursor::new(&delta), delta.len() as u64, &expected);
+        let mut ours = Vec::new();
+        let go_on = |_| ControlFlow::Continue(());
+        delta::apply(
+            &mut opened.unwrap(),
+            &mut Cursor::new(&base),
+            &mut ours,
+            go_on,
+        )
+        .unwrap();
+        assert!(ours == target, "{}", vector.name);
+        kinds.insert([delta[104], delta[105]]);
+    }
+    let mut expected = BTreeSet::from([[0, 0], [2, 0], [1, 6]]);
+    expected.extend((0..6).flat_map(|machine| [[1, machine], [3, machine]]));
+    assert_eq!(kinds, expected);
 }
 
 /// Repeats, padding, shifted and swapped blocks, what looks like machine code.

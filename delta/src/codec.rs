@@ -83,15 +83,15 @@ impl Segment {
 /// Any of [`CodecError`]; what `out` holds then means nothing.
 pub(crate) fn decode(
     kind: Kind,
-    payload: &[u8],
+    payload: Vec<u8>,
     segment: Segment,
     base: &mut (impl Read + Seek),
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
     match kind {
         Kind::DeltaZ(machine) => delta_z::decode(payload, (segment, machine), base, out),
-        Kind::DeltaCm(machine) => delta_cm::decode(payload, (segment, machine), base, out),
-        Kind::RawZstd => raw_zstd::decode(payload, segment, out),
+        Kind::DeltaCm(machine) => delta_cm::decode(&payload, (segment, machine), base, out),
+        Kind::RawZstd => raw_zstd::decode(&payload, segment, out),
     }
 }
 

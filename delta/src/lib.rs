@@ -58,7 +58,9 @@ pub mod limits;
 mod matching;
 mod segments;
 
-pub use apply::{ApplyError, Delta, Expected, Info, apply, apply_in_place, head_range, inspect};
+pub use apply::{
+    ApplyError, Delta, Expected, InPlace, Info, apply, apply_in_place, head_range, inspect,
+};
 pub use codec::CodecError;
 pub use container::ContainerError;
 pub use create::{Coder, CreateError, CreateOptions, Matched, Summary, create};

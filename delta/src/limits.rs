@@ -18,13 +18,16 @@ pub const PAYLOAD_BYTES_MAX: u32 = SEGMENT_BYTES + 4096;
 
 /// Bytes of one segment's columns of counts before compression, all together.
 ///
-/// The encoder merges short runs, so that real columns take at most 0.7 of the segment; one that
-/// would take more is stored.
-pub const COLUMNS_BYTES_MAX: usize = SEGMENT_BYTES as usize;
+/// The encoder merges short runs where they would take more.
+pub const COLUMNS_BYTES_MAX: usize = SEGMENT_BYTES as usize / 2;
 
 /// Bytes of the base that zstd may know before it reads a segment's literals: half of it gives 0.5 % back,
 /// twice as many take 0.4 % more from them.
 pub const PRIMER_BYTES_MAX: u64 = SEGMENT_BYTES as u64;
+
+/// Bytes of a primer and of the payload that it is for: both are in memory at a time, and a payload with much
+/// to gain from a primer is far below half a segment.
+pub const PRIMED_BYTES_MAX: u64 = PRIMER_BYTES_MAX + SEGMENT_BYTES as u64 / 2;
 
 /// Window of a zstd frame in bytes, as declared by the frame: no segment needs more than itself.
 ///

@@ -7,12 +7,12 @@ use fuzz::{image, plain};
 use libfuzzer_sys::fuzz_target;
 
 /// Bytes behind the input's, so that most codes last until the segment is full.
-const TAIL_BYTES: usize = 512;
+const TAIL_BYTES: usize = 128;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut choices = Choices::new(bytes);
     let mut segment = Segment::choose(Kind::DeltaCm, &mut choices);
-    segment.size = 1 + segment.size % 1024;
+    segment.size = 1 + segment.size % 256;
     let apart = match choices.byte() {
         count @ 0..64 => choices.take(usize::from(count)),
         _ => &[],

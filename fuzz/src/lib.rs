@@ -4,6 +4,7 @@
 //!
 //! # Layout
 //!
+//! * [`arithmetic`]: the arithmetic code of deltas, for both decoders
 //! * [`armour`]: base64 armour around arbitrary bytes
 //! * [`choices`]: the fuzzer's bytes as numbers, ranges and slices
 //! * [`edit`]: damage done to valid bytes and valid JSON
@@ -15,6 +16,7 @@
 //! * [`repository`]: the repository in memory that the cross-crate tests use too
 //! * [`segment`]: one segment of a delta, for both decoders
 
+pub mod arithmetic;
 pub mod armour;
 pub mod choices;
 pub mod edit;

@@ -59,3 +59,29 @@ pub fn end_code(segment: &Segment<'_>, payload: &[u8]) -> Option<Vec<u8>> {
     let read = payload.len() - unread;
     Some([&payload[..read - end.len()], &end].concat())
 }
+
+/// The arithmetic code of a payload of type 3, alone.
+pub struct Bits<'a>(code::Code<'a>);
+
+impl<'a> Bits<'a> {
+    /// Reads a code.
+    ///
+    /// # Errors
+    /// If it is shorter than any.
+    pub fn new(code: &'a [u8]) -> Result<Self, String> {
+        code::Code::new(code).map(Self)
+    }
+
+    /// The next bit; `one` is the probability that it is 1, in units of 2^-16.
+    ///
+    /// # Errors
+    /// If the code is too short for it.
+    pub fn bit(&mut self, one: u16) -> Result<u32, String> {
+        self.0.bit(one.into()).map(u32::from)
+    }
+
+    /// Whether the code ends here.
+    pub fn is_finished(&self) -> bool {
+        self.0.check_end().is_ok()
+    }
+}

@@ -57,7 +57,7 @@ impl<'a> Copies<'a> {
     pub(super) fn new(base: &'a [u8], machine: u8, scale: u32) -> Self {
         Copies {
             references: References::new(base, machine),
-            word_shifts: Shifts::new(),
+            word_shifts: Shifts::default(),
             scores: [[32768; KINDS]; CLASSES],
             steady: [65000; CLASSES * 128],
             hits: Mixture::new(scale - 2, [256, 512], 15, 9),

@@ -36,13 +36,14 @@ pub(super) fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, S
         let literal = literal_counts.varint()?;
         let position = expected + i128::from(unzigzag(seeks.varint()?));
         segment.check_operation(copy, literal, output.len())?;
-        check((0..1 << 64).contains(&position), "position out of bounds")?;
+        check(position >= 0, "position out of bounds")?;
         expected = position + i128::from(copy + literal);
+        check(expected < 1 << 64, "position out of bounds")?;
         let end = position + i128::from(copy);
         let inside = copy == 0 || end <= segment.base.len() as i128;
         check(inside, "copy out of the base")?;
         let (mut from, mut left) = (position as i64, copy as usize);
-        if segment.machine == TABLES {
+        if segment.machine == TABLES && left > 0 {
             let old = &segment.base[from as usize..][..left];
             output.extend(tables.copy(old, from, additions.take(left)?));
             left = 0;
@@ -96,12 +97,14 @@ fn expand_runs(
 fn read_streams(payload: &[u8], segment: &Segment<'_>) -> Result<[Vec<u8>; 7], String> {
     let mut input = Input::new(payload);
     let primer = read_primer(&mut input, segment.base)?;
+    let fits = primer.is_empty() || primer.len() + payload.len() <= 3 << 19;
+    check(fits, "primer too large for the payload")?;
     let mut sizes = [(0, 0); 7];
     for entry in &mut sizes {
         *entry = (input.varint()?, input.varint()?);
     }
     let total = |range: &[(u64, u64)]| range.iter().map(|entry| u128::from(entry.0)).sum::<u128>();
-    check(total(&sizes[..5]) <= 1 << 20, "streams too large")?;
+    check(total(&sizes[..5]) <= 1 << 19, "streams too large")?;
     let bytes = total(&sizes[5..]);
     check(
         bytes <= segment.size as u128,

@@ -1,5 +1,7 @@
 //! Tokens, and references in them, predicted from what was learnt of their targets.
 
+use std::collections::HashMap;
+
 #[path = "references/forms.rs"]
 mod forms;
 
@@ -10,34 +12,30 @@ const NEAR: [(u32, u32); 3] = [(6, 14), (9, 14), (13, 12)];
 const PAIR_BYTES: i64 = 36;
 
 /// The last shifts of numbers, by the number and by its neighbourhood.
+#[derive(Default)]
 pub(super) struct Shifts {
-    exact: Vec<(u32, i32)>,
-    near: [Vec<i32>; 3],
+    exact: HashMap<usize, (u32, i32)>,
+    near: [HashMap<usize, i32>; 3],
 }
 
 impl Shifts {
-    pub(super) fn new() -> Self {
-        Self {
-            exact: vec![(0, UNKNOWN); 1 << 15],
-            near: NEAR.map(|(_, bits)| vec![UNKNOWN; 1 << bits]),
-        }
-    }
-
     pub(super) fn exactly(&self, number: i64) -> Option<i32> {
-        let (low, shift) = self.exact[index(number as u64, 15)];
-        (low == number as u32 && shift != UNKNOWN).then_some(shift)
+        let (low, shift) = self.exact.get(&index(number as u64, 15))?;
+        (*low == number as u32 && *shift != UNKNOWN).then_some(*shift)
     }
 
     pub(super) fn nearly(&self, number: i64) -> Option<i32> {
         let tables = self.near.iter().zip(NEAR);
-        let mut shifts = tables.map(|(table, (n, bits))| table[index(number as u64 >> n, bits)]);
-        shifts.find(|&shift| shift != UNKNOWN)
+        let mut shifts =
+            tables.filter_map(|(table, (n, bits))| table.get(&index(number as u64 >> n, bits)));
+        shifts.find(|&&shift| shift != UNKNOWN).copied()
     }
 
     pub(super) fn learn(&mut self, number: i64, shift: i32) {
-        self.exact[index(number as u64, 15)] = (number as u32, shift);
+        let place = index(number as u64, 15);
+        self.exact.insert(place, (number as u32, shift));
         for (table, (n, bits)) in self.near.iter_mut().zip(NEAR) {
-            table[index(number as u64 >> n, bits)] = shift;
+            table.insert(index(number as u64 >> n, bits), shift);
         }
     }
 }
@@ -85,7 +83,7 @@ pub(super) struct References<'a> {
     target_halves: [i64; 32],
     /// Position of the word that a register was loaded with.
     loaded: [Option<i64>; 16],
-    literals: Vec<Option<Literal>>,
+    literals: HashMap<i64, Literal>,
 }
 
 /// A word that is added to a position.
@@ -101,13 +99,13 @@ impl<'a> References<'a> {
         References {
             base,
             machine,
-            shifts: Shifts::new(),
+            shifts: Shifts::default(),
             base_pages: [None; 32],
             target_pages: [0; 32],
             halves: [None; 32],
             target_halves: [0; 32],
             loaded: [None; 16],
-            literals: vec![None; 1024],
+            literals: HashMap::new(),
         }
     }
 

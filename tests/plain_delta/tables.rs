@@ -14,7 +14,7 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn new() -> Self {
         Self {
-            shifts: Shifts::new(),
+            shifts: Shifts::default(),
             changes: Vec::new(),
             scores: [[32768; 9]; 6],
         }

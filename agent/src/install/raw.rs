@@ -78,7 +78,9 @@ pub fn open_delta<R: Read + Seek>(
         target: image.root,
         target_size: image.size,
     };
-    Ok(Delta::open(reader, delta.blob.size, &expected)?)
+    let opened = Delta::open(reader, delta.blob.size, &expected)?;
+    opened.check_format(&delta.format)?;
+    Ok(opened)
 }
 
 /// What came of applying a delta.
@@ -86,6 +88,8 @@ pub fn open_delta<R: Read + Seek>(
 pub struct Applied {
     /// Segments that the base does not rebuild: they have to come from elsewhere.
     pub left_out: Vec<u32>,
+    /// Bytes rebuilt and written.
+    pub written: u64,
     /// CPU time that it took.
     pub cpu: Duration,
 }
@@ -106,7 +110,7 @@ pub fn apply_delta<R: Read + Seek>(
     let mut slot = open_slot(target, image.size)?;
     let segments = segments.iter().copied();
     let before = cpu_time();
-    let left_out = match base {
+    let made = match base {
         Some(base) => {
             let mut base = File::open(base).map_err(|error| PathError::new(base, error))?;
             delta::apply_in_place(delta, &mut base, &mut slot, segments, report)?
@@ -116,7 +120,11 @@ pub fn apply_delta<R: Read + Seek>(
     let cpu = cpu_time().saturating_sub(before);
     slot.sync_all()
         .map_err(|error| PathError::new(target, error))?;
-    Ok(Applied { left_out, cpu })
+    Ok(Applied {
+        left_out: made.left_out,
+        written: made.written,
+        cpu,
+    })
 }
 
 /// What this thread has worked so far.

@@ -55,7 +55,7 @@ pub(super) async fn install_delta(
     source::add(used, report);
     announce(sources, &blob).await?;
     if delta.format == delta::FORMAT_MIXING {
-        note_speed(device, work, &applied)?;
+        note_speed(device, &applied)?;
     }
     if !applied.left_out.is_empty() {
         repair::repair(device, sources, work, &applied.left_out, used).await?;
@@ -66,12 +66,12 @@ pub(super) async fn install_delta(
 }
 
 /// Remembers how fast this device applies, for the next choice.
-fn note_speed(device: &mut Device, work: &Work<'_>, applied: &Applied) -> Result<(), CliError> {
+fn note_speed(device: &mut Device, applied: &Applied) -> Result<(), CliError> {
     let micros = u64::try_from(applied.cpu.as_micros()).unwrap_or(u64::MAX);
     if micros < MEASURED_MICROS_MIN {
         return Ok(());
     }
-    let bytes = work.release.image.size.saturating_mul(1_000_000);
+    let bytes = applied.written.saturating_mul(1_000_000);
     let mut state = device.state()?;
     state.measured.mixing = Some((bytes / micros).max(1));
     device.save_state(&state)

@@ -8,12 +8,21 @@ use super::{ApplyError, Delta};
 #[cfg(test)]
 mod tests;
 
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InPlace {
+    /// Segments that base and payload don't rebuild.
+    pub left_out: Vec<u32>,
+    /// Bytes rebuilt and written.
+    pub written: u64,
+}
+
 /// Rebuilds segments of the target at their places in `slot`.
 ///
 /// A segment that the slot holds already is left as it is: the slot itself says where a run that was cut
 /// goes on, and what an older image has in common with the target is not written again. A segment that
-/// base and payload don't rebuild is left out and returned, so that it can be had in another way; if none is
-/// returned and `segments` are all, the slot holds the target.
+/// base and payload don't rebuild is left out, so that it can be had in another way; if none is left out and
+/// `segments` are all, the slot holds the target.
 ///
 /// * `segments`: in any order.
 /// * `slot`: at least as large as the target; its position doesn't matter.
@@ -28,35 +37,39 @@ pub fn apply_in_place<R, B, S>(
     slot: &mut S,
     segments: impl IntoIterator<Item = u32>,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<Vec<u32>, ApplyError>
+) -> Result<InPlace, ApplyError>
 where
     R: Read + Seek,
     B: Read + Seek,
     S: Read + Write + Seek,
 {
-    let mut left_out = Vec::new();
+    let mut made = InPlace::default();
     let mut done = 0_u64;
     let mut segment = Vec::new();
     for index in segments {
         let range = delta.segment_range(index);
         let range = range.ok_or(ApplyError::Segment { index })?;
         read(slot, &range, &mut segment).map_err(ApplyError::Output)?;
+        let bytes = range.end.saturating_sub(range.start);
         if !delta.is_segment(index, &segment) {
             match delta.segment(index, base, &mut segment) {
-                Ok(()) => write(slot, &range, &segment).map_err(ApplyError::Output)?,
+                Ok(()) => {
+                    write(slot, &range, &segment).map_err(ApplyError::Output)?;
+                    made.written = made.written.saturating_add(bytes);
+                }
                 Err(ApplyError::Hash { .. } | ApplyError::Codec { .. } | ApplyError::Base(_)) => {
-                    left_out.push(index);
+                    made.left_out.push(index);
                 }
                 Err(error) => return Err(error),
             }
         }
-        done = done.saturating_add(range.end.saturating_sub(range.start));
+        done = done.saturating_add(bytes);
         if progress(done).is_break() {
             return Err(ApplyError::Cancelled);
         }
     }
     slot.flush().map_err(ApplyError::Output)?;
-    Ok(left_out)
+    Ok(made)
 }
 
 /// Reads a range, or as much of it as there is.

@@ -51,11 +51,12 @@ pub(crate) struct Operation {
 
 /// Decodes a segment, see [`super::decode`].
 pub(super) fn decode(
-    payload: &[u8],
+    payload: Vec<u8>,
     (segment, machine): (Segment, Machine),
     base: &mut (impl Read + Seek),
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
+    *out = Vec::new();
     let mut window = Window::new(base, segment.base_size);
     let [
         copies,
@@ -65,7 +66,9 @@ pub(super) fn decode(
         changes,
         values,
         literals,
-    ] = streams(payload, segment, &mut window)?;
+    ] = streams(&payload, segment, &mut window)?;
+    // With the output of the segment before, this would be half of all memory.
+    drop(payload);
     let mut decoder = Decoder {
         copies: &copies,
         literal_counts: &literal_counts,
@@ -76,7 +79,6 @@ pub(super) fn decode(
         references: References::new(machine, segment.base_size),
         base: window,
     };
-    out.clear();
     out.reserve_exact(segment.size);
     while out.len() < segment.size {
         decoder.step((segment, machine), out)?;
@@ -102,6 +104,9 @@ fn streams<B: Read + Seek>(
     }
     if total(bytes) > segment.size {
         return malformed("more values and literals than the segment has bytes");
+    }
+    if !primer.fits_with(payload.len()) {
+        return malformed("a primer larger than allowed for this payload");
     }
     if !primer.is_empty() && declared.last().is_none_or(|(literals, _)| *literals == 0) {
         return malformed("a primer without literals");

@@ -6,10 +6,8 @@
 use std::io::{Read, Seek};
 
 use super::{CodecError, delta_z::Operation, malformed, references::Window, varint};
-use crate::limits::PRIMER_BYTES_MAX;
+use crate::limits::{PRIMED_BYTES_MAX, PRIMER_BYTES_MAX};
 
-/// Literals of a segment below which a primer isn't worth its reading.
-const LITERALS_MIN: usize = 4096;
 /// What a copy counts for at least, and at most, where the range is chosen.
 const WEIGHTS: (usize, usize) = (16, 80);
 
@@ -22,7 +20,13 @@ pub(super) struct Primer {
 
 impl Primer {
     /// The range that most copies come from, each by its size within [`WEIGHTS`].
-    pub(super) fn choose(operations: &[Operation], base: &[u8]) -> Self {
+    ///
+    /// * `payload`: bytes that the payload will have at most.
+    pub(super) fn choose(operations: &[Operation], base: &[u8], payload: usize) -> Self {
+        let payload = u64::try_from(payload).unwrap_or(u64::MAX);
+        let bytes_max = PRIMED_BYTES_MAX
+            .saturating_sub(payload)
+            .min(PRIMER_BYTES_MAX);
         let mut copies: Vec<(u64, usize)> = operations
             .iter()
             .filter(|operation| operation.copy > 0)
@@ -32,16 +36,12 @@ impl Primer {
             })
             .collect();
         copies.sort_unstable();
-        let literals = operations.iter().map(|operation| operation.literal);
-        if literals.fold(0, usize::saturating_add) < LITERALS_MIN {
-            return Self::default();
-        }
         let (mut best, mut from, mut weight, mut firsts) = (0, 0, 0_usize, copies.iter());
         let mut first = firsts.next();
         for &(last, more) in &copies {
             weight = weight.saturating_add(more);
             while let Some((place, less)) = first
-                && last.saturating_sub(*place) >= PRIMER_BYTES_MAX
+                && last.saturating_sub(*place) >= bytes_max
             {
                 weight = weight.saturating_sub(*less);
                 first = firsts.next();
@@ -52,7 +52,7 @@ impl Primer {
             }
         }
         let base_size = u64::try_from(base.len()).unwrap_or_default();
-        let bytes = base_size.saturating_sub(from).min(PRIMER_BYTES_MAX);
+        let bytes = base_size.saturating_sub(from).min(bytes_max);
         Self {
             from,
             bytes: usize::try_from(bytes).unwrap_or_default(),
@@ -68,6 +68,12 @@ impl Primer {
 
     pub(super) const fn is_empty(self) -> bool {
         self.bytes == 0
+    }
+
+    /// Whether a payload of so many bytes may have it.
+    pub(super) fn fits_with(self, payload: usize) -> bool {
+        let both = u64::try_from(self.bytes.saturating_add(payload));
+        self.is_empty() || both.is_ok_and(|both| both <= PRIMED_BYTES_MAX)
     }
 
     /// Appends size and position; only the size of an empty one.

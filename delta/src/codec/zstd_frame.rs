@@ -14,6 +14,9 @@ mod tests;
 /// Magic of a frame, RFC 8878 section 3.1.1; skippable frames have others and are refused.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
+/// Bits of the descriptor that say how long a dictionary's id is: we have none, nor an id of 0.
+const DICTIONARY_ID: u8 = 3;
+
 /// Compresses `bytes` to one frame; nothing becomes nothing.
 ///
 /// # Errors
@@ -112,7 +115,7 @@ fn reported(code: usize) -> io::Error {
 fn window(frame: &[u8]) -> Option<u64> {
     let (&magic, rest) = frame.split_first_chunk::<4>()?;
     let (&descriptor, rest) = rest.split_first()?;
-    if magic != MAGIC {
+    if magic != MAGIC || descriptor & DICTIONARY_ID != 0 {
         return None;
     }
     if descriptor & 0x20 == 0 {
@@ -121,21 +124,14 @@ fn window(frame: &[u8]) -> Option<u64> {
         let eighths = u64::from(byte & 7);
         return Some(base.saturating_add((base >> 3).saturating_mul(eighths)));
     }
-    let dictionary = match descriptor & 3 {
-        0 => 0,
-        1 => 1,
-        2 => 2,
-        _ => 4,
-    };
-    let content = rest.get(dictionary..)?;
     match descriptor >> 6 {
-        0 => content.first().map(|&byte| u64::from(byte)),
-        1 => content
+        0 => rest.first().map(|&byte| u64::from(byte)),
+        1 => rest
             .first_chunk()
             .map(|&size| u64::from(u16::from_le_bytes(size)).saturating_add(256)),
-        2 => content
+        2 => rest
             .first_chunk()
             .map(|&size| u64::from(u32::from_le_bytes(size))),
-        _ => content.first_chunk().map(|&size| u64::from_le_bytes(size)),
+        _ => rest.first_chunk().map(|&size| u64::from_le_bytes(size)),
     }
 }

@@ -92,13 +92,9 @@ impl<'a> Scan<'a> {
     /// A clearly better alignment at `at`.
     fn better(&mut self, at: usize) -> Option<Change> {
         let look = &self.matcher.target[at..self.end.min(at + LOOK_BYTES)];
-        let (place, length) = self.exact(at, look.len()).or_else(|| {
-            let suffixes = &self.matcher.suffixes;
-            suffixes
-                .may_contain(look)
-                .then(|| suffixes.longest(look))
-                .flatten()
-        })?;
+        let (place, length) = self
+            .exact(at, look.len())
+            .or_else(|| self.matcher.suffixes.longest(look))?;
         let current = look[..length].iter().zip(self.in_step(at));
         let equal = current.filter(|(new, old)| new == old).count();
         (length > equal + GAIN_BYTES).then_some(Change { at, place, length })

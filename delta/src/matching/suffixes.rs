@@ -13,12 +13,15 @@ const WHOLE_BYTES_MAX: usize = 72 << 20;
 const MARGIN_BYTES: usize = 4096;
 /// Bytes sorted at most (divsufsort counts in 31 bits); what is beyond is only found exactly.
 const TEXT_BYTES_MAX: usize = (1 << 31) - 2;
-/// Bytes that are looked up in the filter before searching.
-const WINDOW_BYTES: usize = 8;
+/// Bytes that a match must have to be told.
+const MATCH_BYTES_MIN: usize = 8;
 /// Buckets: all values of the first two bytes.
 const BUCKETS: usize = 1 << 16;
 
-/// Searchable text: parts of the base, sorted suffixes, and a filter of its windows.
+/// Searchable text: the base or parts of it, and its suffixes, sorted.
+///
+/// Five bytes of memory for each of the text, four where the text is the base itself: what is copied is at most
+/// four fifths of the base, so that both together take four bytes for each of the base.
 #[derive(Debug)]
 pub(super) struct Suffixes<'a> {
     text: Cow<'a, [u8]>,
@@ -27,17 +30,16 @@ pub(super) struct Suffixes<'a> {
     sorted: Vec<i32>,
     /// Start of each bucket in `sorted`, and the end.
     buckets: Vec<u32>,
-    filter: Filter,
 }
 
 impl<'a> Suffixes<'a> {
     /// Sorts `base`, or if it is large what no match uses.
     pub(super) fn new(base: &'a [u8], anchors: &[Anchor]) -> Self {
-        let ranges = if base.len() <= WHOLE_BYTES_MAX {
-            residue(base.len(), &[])
-        } else {
-            residue(base.len(), anchors)
-        };
+        let ranges = residue(base.len(), anchors);
+        let left: usize = ranges.iter().map(Range::len).sum();
+        if base.len() <= WHOLE_BYTES_MAX || left > base.len() / 5 * 4 {
+            return Self::over(base, &residue(base.len(), &[]));
+        }
         Self::over(base, &ranges)
     }
 
@@ -46,24 +48,16 @@ impl<'a> Suffixes<'a> {
         let (text, parts) = gather(base, ranges);
         let sorted = divsufsort::sort(&text).into_parts().1;
         let buckets = buckets(&text);
-        let filter = Filter::new(&text);
         Self {
             text,
             parts,
             sorted,
             buckets,
-            filter,
         }
     }
 
-    /// Whether the first window of `pattern` may be in the text; if not, it isn't.
-    pub(super) fn may_contain(&self, pattern: &[u8]) -> bool {
-        pattern
-            .first_chunk()
-            .is_some_and(|window| self.filter.contains(*window))
-    }
-
-    /// Place in the base and length of the longest match of a prefix of `pattern`.
+    /// Place in the base and length of the longest match of a prefix of `pattern`, at least
+    /// [`MATCH_BYTES_MIN`].
     pub(super) fn longest(&self, pattern: &[u8]) -> Option<(usize, usize)> {
         let &[first, second] = pattern.first_chunk()?;
         let bucket = bucket(first, second);
@@ -97,7 +91,7 @@ impl<'a> Suffixes<'a> {
                 high_common = length;
             }
         }
-        (best.1 > 0).then(|| self.in_base(best))
+        (best.1 >= MATCH_BYTES_MIN).then(|| self.in_base(best))
     }
 
     /// From a place of the text to a place of the base, cut where the part ends.
@@ -166,36 +160,4 @@ fn buckets(text: &[u8]) -> Vec<u32> {
         starts[at + 1] += starts[at];
     }
     starts
-}
-
-/// A set of windows that may contain more than was put in.
-#[derive(Debug)]
-struct Filter {
-    words: Vec<u64>,
-}
-
-impl Filter {
-    fn new(text: &[u8]) -> Self {
-        // Four bits per window: one in five lookups of a missing window says yes.
-        let mut filter = Self {
-            words: vec![0; text.len() / 16 + 1],
-        };
-        for window in text.array_windows::<WINDOW_BYTES>() {
-            let (word, bit) = filter.slot(*window);
-            filter.words[word] |= bit;
-        }
-        filter
-    }
-
-    /// Word and bit of a window.
-    const fn slot(&self, window: [u8; WINDOW_BYTES]) -> (usize, u64) {
-        let hash = u64::from_le_bytes(window).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let word = (hash as u128 * self.words.len() as u128) >> 64;
-        (word as usize, 1 << ((hash >> 24) & 63))
-    }
-
-    fn contains(&self, window: [u8; WINDOW_BYTES]) -> bool {
-        let (word, bit) = self.slot(window);
-        self.words[word] & bit != 0
-    }
 }

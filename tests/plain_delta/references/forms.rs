@@ -5,7 +5,7 @@ use super::{Kind, Literal, References};
 
 impl References<'_> {
     fn literal(&self, position: i64) -> Option<Literal> {
-        let literal = self.literals[(position / 4 % 1024) as usize];
+        let literal = self.literals.get(&(position / 4 % 1024)).copied();
         literal.filter(|literal| literal.position == position)
     }
 
@@ -82,11 +82,12 @@ impl References<'_> {
             Some(Form::Add { register, pc }) => {
                 let word = self.loaded[register as usize].take();
                 if let Some(position) = word.filter(|word| *word >= pc) {
-                    self.literals[(position / 4 % 1024) as usize] = Some(Literal {
+                    let literal = Literal {
                         position,
                         pc,
                         new_pc: pc - at + to,
-                    });
+                    };
+                    self.literals.insert(position / 4 % 1024, literal);
                 }
             }
             _ => {}

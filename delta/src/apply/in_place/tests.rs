@@ -96,6 +96,7 @@ fn apply(
     apply_in_place(&mut opened, base, slot, segments, |_| {
         ControlFlow::Continue(())
     })
+    .map(|made| made.left_out)
 }
 
 /// S79: what a run that was cut has written is not written again, and what it has not, is.

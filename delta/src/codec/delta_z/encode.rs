@@ -2,7 +2,7 @@
 
 use std::io::{self, Cursor};
 
-use super::{COLUMNS, Operation};
+use super::Operation;
 use crate::{
     codec::{
         Segment, calls,
@@ -22,6 +22,10 @@ const GAPS: [usize; 2] = [2, 128];
 const TRIAL_LEVEL: i32 = 6;
 /// Bytes that a primer must save: it takes some to tell, and a device has to read it.
 const PRIMER_GAIN_MIN: usize = 256;
+/// Literals below which it isn't worth trying.
+const PRIMED_LITERALS_MIN: usize = 4096;
+/// Bytes of a primer's place and of the sizes of all streams.
+const SIZES_BYTES_MAX: usize = 64;
 
 /// Encodes the segment `output`, which the operations rebuild from `base`.
 ///
@@ -46,29 +50,15 @@ pub(crate) fn encode(
         differences,
         literals,
     } = split;
-    let tried = GAPS.into_iter().map(|gap| {
-        let Columns {
-            equals,
-            changes,
-            values,
-        } = differences::encode(&differences, gap);
-        pack(&[equals, changes, values], level)
-    });
-    let tried = tried.collect::<io::Result<Vec<_>>>()?;
-    let (primer, literals) = pack_literals(&literals, operations, base, level)?;
-    let packed = [
-        pack(&[copies, literal_counts, seeks], level)?,
-        tried
-            .into_iter()
-            .min_by_key(|packed| frame_bytes(packed))
-            .unwrap_or_default(),
-        vec![literals],
-    ]
-    .concat();
-    let columns = packed.iter().take(COLUMNS).map(|packed| packed.size);
-    if total(columns) > COLUMNS_BYTES_MAX {
+    let operations_packed = pack(&[copies, literal_counts, seeks], level)?;
+    let room = COLUMNS_BYTES_MAX.saturating_sub(bytes(&operations_packed));
+    let Some(differences_packed) = pack_differences(&differences, room, level)? else {
         return Ok(None);
-    }
+    };
+    let mut packed = [operations_packed, differences_packed].concat();
+    let told = frame_bytes(&packed).saturating_add(SIZES_BYTES_MAX);
+    let (primer, literals) = pack_literals(&literals, operations, (base, told), level)?;
+    packed.push(literals);
     let mut payload = Vec::new();
     primer.put(&mut payload);
     for packed in &packed {
@@ -97,26 +87,59 @@ fn pack(streams: &[Vec<u8>], level: i32) -> io::Result<Vec<Packed>> {
     streams.iter().map(pack).collect()
 }
 
+/// Compresses differences with the gap that is smallest within `room` for the columns; `None` if there is none.
+fn pack_differences(
+    differences: &[u8],
+    room: usize,
+    level: i32,
+) -> io::Result<Option<Vec<Packed>>> {
+    let mut best: Option<Vec<Packed>> = None;
+    for gap in GAPS {
+        let Columns {
+            equals,
+            changes,
+            values,
+        } = differences::encode(differences, gap);
+        if equals.len().saturating_add(changes.len()) > room {
+            continue;
+        }
+        let packed = pack(&[equals, changes, values], level)?;
+        let is_smaller = |best: &Vec<Packed>| frame_bytes(&packed) < frame_bytes(best);
+        if best.as_ref().is_none_or(is_smaller) {
+            best = Some(packed);
+        }
+    }
+    Ok(best)
+}
+
 /// Compresses literals, with a primer if that is smaller.
+///
+/// * `told`: bytes of the payload beside them.
 fn pack_literals(
     literals: &[u8],
     operations: &[Operation],
-    base: &[u8],
+    (base, told): (&[u8], usize),
     level: i32,
 ) -> io::Result<(Primer, Packed)> {
     let size = literals.len();
-    let primer = Primer::choose(operations, base);
-    if !primer.is_empty() {
+    if size >= PRIMED_LITERALS_MIN {
         let trial = level.min(TRIAL_LEVEL);
         let plain = zstd_frame::encode(literals, trial)?.len();
+        let primer = Primer::choose(operations, base, told.saturating_add(plain));
         let primed = zstd_frame::encode_primed(literals, primer.of(base), trial)?.len();
         if primed.saturating_add(PRIMER_GAIN_MIN) < plain {
             let frame = zstd_frame::encode_primed(literals, primer.of(base), level)?;
-            return Ok((primer, Packed { size, frame }));
+            if primer.fits_with(told.saturating_add(frame.len())) {
+                return Ok((primer, Packed { size, frame }));
+            }
         }
     }
     let frame = zstd_frame::encode(literals, level)?;
     Ok((Primer::default(), Packed { size, frame }))
+}
+
+fn bytes(packed: &[Packed]) -> usize {
+    total(packed.iter().map(|packed| packed.size))
 }
 
 fn frame_bytes(packed: &[Packed]) -> usize {

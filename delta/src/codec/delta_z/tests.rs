@@ -30,7 +30,7 @@ fn decode_streams(streams: [&[u8]; 7]) -> Result<Vec<u8>, CodecError> {
 fn decode_payload(payload: &[u8]) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::new();
     decode(
-        payload,
+        payload.to_vec(),
         (SEGMENT, Machine::None),
         &mut Cursor::new(noise(1, 1000)),
         &mut out,
@@ -185,7 +185,7 @@ fn rejects_primers_outside_the_base() {
     ]
     .concat();
     let mut base = Cursor::new(noise(1, 1000));
-    let refused = decode(&payload, (large, Machine::None), &mut base, &mut Vec::new());
+    let refused = decode(payload, (large, Machine::None), &mut base, &mut Vec::new());
     assert!(
         matches!(refused, Err(CodecError::Malformed { .. })),
         "{refused:?}"
@@ -249,7 +249,7 @@ proptest! {
             let code = (segment, machine);
             let payload = encode(&operations, code, &output, &base, 3).unwrap().unwrap();
             let mut out = Vec::new();
-            decode(&payload, code, &mut Cursor::new(&base), &mut out).unwrap();
+            decode(payload, code, &mut Cursor::new(&base), &mut out).unwrap();
             prop_assert_eq!(&out, &output);
         }
     }

@@ -14,14 +14,27 @@
 const EXACT_BITS: u32 = 15;
 /// Neighbourhoods from small to large: their size and the entries of their table, as powers of two.
 const NEAR: [(u32, u32); 3] = [(6, 14), (9, 14), (13, 12)];
-/// Marks a place where nothing was learnt.
-const UNKNOWN: i32 = i32::MIN;
+/// Stands for 0 in a table, where 0 stands for nothing: memory of a table that nobody has written to is no
+/// memory yet.
+const ZERO: i32 = i32::MIN;
 
 /// What was learnt; a later entry with the same place replaces an earlier one.
 pub(in super::super) struct Shifts {
-    /// Lower half of the number, and its shift.
+    /// Lower half of the number, and its shift as [`stored`].
     exact: Vec<(u32, i32)>,
     near: [Vec<i32>; 3],
+}
+
+/// A shift as it stands in a table; that of [`i32::MIN`] stands for nothing.
+#[inline]
+const fn stored(shift: i32) -> i32 {
+    shift ^ ZERO
+}
+
+/// The shift that stands in a table.
+#[inline]
+fn shift(stored: i32) -> Option<i32> {
+    (stored != 0).then_some(stored ^ ZERO)
 }
 
 #[inline]
@@ -32,26 +45,23 @@ fn place(number: u64, bits: u32) -> usize {
 impl Shifts {
     pub(in super::super) fn new() -> Self {
         Self {
-            exact: vec![(0, UNKNOWN); 1 << EXACT_BITS],
-            near: NEAR.map(|(_, bits)| vec![UNKNOWN; 1 << bits]),
+            exact: vec![(0, 0); 1 << EXACT_BITS],
+            near: NEAR.map(|(_, bits)| vec![0; 1 << bits]),
         }
     }
 
     /// The last shift of this number.
     #[inline]
     pub(in super::super) fn exact(&self, number: u64) -> Option<i32> {
-        let (key, shift) = self.exact[place(number, EXACT_BITS)];
-        (key == number as u32 && shift != UNKNOWN).then_some(shift)
+        let (key, stored) = self.exact[place(number, EXACT_BITS)];
+        shift(stored).filter(|_| key == number as u32)
     }
 
     /// The last shift in the smallest neighbourhood of this number of which one is known.
     #[inline]
     pub(in super::super) fn near(&self, number: u64) -> Option<i32> {
         let mut tables = NEAR.iter().zip(&self.near);
-        tables.find_map(|((size, bits), table)| {
-            let shift = table[place(number >> size, *bits)];
-            (shift != UNKNOWN).then_some(shift)
-        })
+        tables.find_map(|((size, bits), table)| shift(table[place(number >> size, *bits)]))
     }
 
     /// Learns that a number has changed by `shift`; shifts beyond 32 bits are not kept.
@@ -60,9 +70,10 @@ impl Shifts {
         let Ok(shift) = i32::try_from(shift) else {
             return;
         };
-        self.exact[place(number, EXACT_BITS)] = (number as u32, shift);
+        let stored = stored(shift);
+        self.exact[place(number, EXACT_BITS)] = (number as u32, stored);
         for ((size, bits), table) in NEAR.iter().zip(&mut self.near) {
-            table[place(number >> size, *bits)] = shift;
+            table[place(number >> size, *bits)] = stored;
         }
     }
 }

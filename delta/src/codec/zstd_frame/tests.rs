@@ -49,6 +49,18 @@ fn rejects_window_of_2_gib() {
     assert_eq!(decode("literals", &honest, 1).unwrap(), b"x");
 }
 
+/// An id of a dictionary, even the one that says that there is none: a second encoding of the same frame.
+#[test]
+fn rejects_dictionary_ids() {
+    for bytes in 1..=3 {
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, bytes, 0];
+        frame.resize(frame.len() + [1, 2, 4][usize::from(bytes) - 1], 0);
+        frame.extend([0x09, 0, 0, b'x']);
+        assert!(zstd::bulk::decompress(&frame, 1).is_ok());
+        assert!(decode("literals", &frame, 1).is_err(), "{bytes}");
+    }
+}
+
 /// D33: a frame that makes less or more than was declared.
 #[test]
 fn rejects_other_size() {
