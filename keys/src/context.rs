@@ -6,6 +6,8 @@
 /// What a hash or an AEAD of ours is for. No string is a prefix of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Context {
+    /// Keys for agreement that follow from keys that sign, see [`crate::agreement`].
+    Agreement,
     /// Keys under which records stand in the DHT.
     Dht,
     /// Associated data of an encrypted key file, see [`crate::file`].
@@ -18,11 +20,18 @@ pub enum Context {
 
 impl Context {
     /// Every context, in order.
-    pub const ALL: [Self; 4] = [Self::Dht, Self::KeyFile, Self::NodeId, Self::Possession];
+    pub const ALL: [Self; 5] = [
+        Self::Agreement,
+        Self::Dht,
+        Self::KeyFile,
+        Self::NodeId,
+        Self::Possession,
+    ];
 
     /// Returns the ASCII bytes that go first into the hash or the associated data.
     pub const fn as_bytes(self) -> &'static [u8] {
         match self {
+            Self::Agreement => b"streembit/agreement/1",
             Self::Dht => b"streembit/dht/1",
             Self::KeyFile => b"streembit/keyfile/1",
             Self::NodeId => b"streembit/node/1",

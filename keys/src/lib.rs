@@ -6,6 +6,7 @@
 //!
 //! # Layout
 //!
+//! * `agreement`: [`AgreementKey`]: ECDH, with keys that never sign
 //! * `suite`: the closed list of algorithms
 //! * `context`: the closed list of our domain-separation strings
 //! * `secret`: wiped byte buffers that cannot be printed or copied
@@ -54,6 +55,7 @@
     )
 )]
 
+pub mod agreement;
 pub mod context;
 mod encoding;
 pub mod file;
@@ -68,6 +70,7 @@ pub mod suite;
 pub mod tuf;
 pub mod uri;
 
+pub use agreement::{AgreementKey, AgreementPublicKey};
 pub use context::Context;
 pub use file::{Cost, KeyFile, KeyFileError, Protection};
 pub use id::{AccountName, IdError, NodeId, node_id};

@@ -143,7 +143,7 @@ impl PublicKey {
         }
     }
 
-    fn from_p256(key: p256::ecdsa::VerifyingKey) -> Self {
+    pub(crate) fn from_p256(key: p256::ecdsa::VerifyingKey) -> Self {
         let bytes = key.to_sec1_point(true).as_bytes().to_vec();
         Self {
             bytes,

@@ -9,6 +9,12 @@ pub const RECORD_BYTES_MAX: usize = 8 * 1024;
 pub const ACCOUNT_RECORD_BYTES_MAX: usize = 2 * 1024;
 /// Bytes of a JWS header: `alg` and `typ`.
 pub const JWS_HEADER_BYTES_MAX: usize = 128;
+/// Bytes of a JWE header: algorithms, kind and an ephemeral key, encoded.
+pub const JWE_HEADER_BYTES_MAX: usize = 512;
+/// Recipients of one JWE: 64 entries of 56 characters each fit a record.
+pub const JWE_RECIPIENTS_MAX: usize = 64;
+/// Entries of a JWE for several at least, so that small numbers don't show.
+pub const JWE_RECIPIENTS_MIN: usize = 8;
 /// Bytes of the root that a release head carries: 12 keys; more don't fit the record.
 pub const HEAD_ROOT_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of the timestamp that a release head carries: 3 signatures.

@@ -17,6 +17,7 @@ fn strings_never_change() {
     assert_eq!(
         strings,
         [
+            "streembit/agreement/1",
             "streembit/dht/1",
             "streembit/keyfile/1",
             "streembit/node/1",

@@ -1,11 +1,10 @@
 //! Signed tokens: `BASE64URL(header) . BASE64URL(claims) . BASE64URL(r || s)`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keys::{PublicKey, SigningKey};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::{decode_base64url, decode_object, encode_base64url};
 use crate::limits::JWS_HEADER_BYTES_MAX;
 
 /// The only algorithm: ECDSA with P-256 and SHA-256, raw r||s, low s when we sign (RFC 7518 3.4).
@@ -82,12 +81,8 @@ pub fn sign<D: Serialize>(
     };
     let header = serde_json::to_vec(&header).map_err(encode_error)?;
     let claims = serde_json::to_vec(&claims).map_err(encode_error)?;
-    let message = format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(claims)
-    );
-    let signature = URL_SAFE_NO_PAD.encode(key.sign_raw(message.as_bytes()));
+    let message = format!("{}.{}", encode_base64url(header), encode_base64url(claims));
+    let signature = encode_base64url(key.sign_raw(message.as_bytes()));
     Ok(format!("{message}.{signature}"))
 }
 
@@ -128,13 +123,11 @@ pub fn verify<D: DeserializeOwned>(
     if head.alg != ALGORITHM || head.typ != typ {
         return Err(JwsError::Header(typ.to_owned()));
     }
-    let payload = decode_object(claims)?;
+    let payload = decode_object(claims).ok_or(JwsError::Shape)?;
     let claims_text: Claims<D> =
         serde_json::from_slice(&payload).map_err(|error| JwsError::Claims(error.to_string()))?;
     let key = PublicKey::from_p256_hex(&claims_text.iss).map_err(|_| JwsError::Issuer)?;
-    let signature = URL_SAFE_NO_PAD
-        .decode(signature)
-        .map_err(|_| JwsError::Shape)?;
+    let signature = decode_base64url(signature).ok_or(JwsError::Shape)?;
     let message_len = header.len().saturating_add(1).saturating_add(claims.len());
     let message = token.get(..message_len).ok_or(JwsError::Shape)?;
     key.verify_raw(message, &signature)
@@ -146,16 +139,8 @@ fn decode_header(part: &[u8]) -> Result<Header, JwsError> {
     if part.len() > JWS_HEADER_BYTES_MAX {
         return Err(JwsError::Shape);
     }
-    serde_json::from_slice(&decode_object(part)?).map_err(|_| JwsError::Shape)
-}
-
-/// Decodes a part that must hold a JSON object: serde would also read a struct from an array.
-fn decode_object(part: &[u8]) -> Result<Vec<u8>, JwsError> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::Shape)?;
-    if bytes.first() != Some(&b'{') {
-        return Err(JwsError::Shape);
-    }
-    Ok(bytes)
+    let header = decode_object(part).ok_or(JwsError::Shape)?;
+    serde_json::from_slice(&header).map_err(|_| JwsError::Shape)
 }
 
 /// Why a token is not valid at a moment.
