@@ -170,7 +170,7 @@ impl<R: Read + Seek> Delta<R> {
     /// make up the target's; [`ApplyError::Disagrees`] if the header differs from `expected`.
     pub fn open(mut reader: R, size: u64, expected: &Expected) -> Result<Self, ApplyError> {
         reader.seek(SeekFrom::Start(0)).map_err(ApplyError::Delta)?;
-        let container = Container::parse(&mut reader, size)?;
+        let mut container = Container::parse_header(&mut reader, size)?;
         let claims = claims(&container);
         for (field, agrees) in [
             ("base", claims.base == expected.base),
@@ -182,18 +182,27 @@ impl<R: Read + Seek> Delta<R> {
                 return Err(ApplyError::Disagrees { field });
             }
         }
+        // Not before: how long the table is follows from the header.
+        container.parse_table(&mut reader, size)?;
         Ok(Self { reader, container })
     }
 
-    /// Checks that no segment needs another coder than the delta's format has.
+    /// Checks that no segment needs another coder than the delta's format has; from nothing all are stored.
     ///
     /// * `format`: from verified metadata, that of a [`crate::Coder`].
     ///
     /// # Errors
     /// [`ApplyError::Disagrees`].
     pub fn check_format(&self, format: &str) -> Result<(), ApplyError> {
-        let is_mixed = count(&self.container.rows).mixed > 0;
-        if format == crate::FORMAT_MIXING || format == crate::FORMAT && !is_mixed {
+        let segments = count(&self.container.rows);
+        let is_stored = segments.delta == 0 && segments.mixed == 0;
+        let fits = match format {
+            _ if self.container.base_size == 0 => is_stored,
+            crate::FORMAT => segments.mixed == 0,
+            crate::FORMAT_MIXING => true,
+            _ => false,
+        };
+        if fits {
             return Ok(());
         }
         Err(ApplyError::Disagrees { field: "format" })

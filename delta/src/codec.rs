@@ -20,6 +20,7 @@ pub(crate) mod delta_cm;
 pub(crate) mod delta_z;
 mod differences;
 pub(crate) mod machines;
+pub(crate) mod operation;
 mod primer;
 pub(crate) mod raw_zstd;
 mod references;

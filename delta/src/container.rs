@@ -237,13 +237,26 @@ impl Container {
     /// Any of [`ContainerError`]; nothing is allocated beyond what `size` and the limits allow.
     pub(crate) fn parse(reader: &mut impl Read, size: u64) -> Result<Self, ContainerError> {
         let mut container = Self::parse_header(reader, size)?;
-        let mut offset = Self::head_bytes(container.target_size)?;
-        for index in 0..segment_count(container.target_size)? {
-            let row = container.parse_row(reader, index, offset)?;
+        container.parse_table(reader, size)?;
+        Ok(container)
+    }
+
+    /// Parses the table that follows the header.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(crate) fn parse_table(
+        &mut self,
+        reader: &mut impl Read,
+        size: u64,
+    ) -> Result<(), ContainerError> {
+        let mut offset = Self::head_bytes(self.target_size)?;
+        for index in 0..segment_count(self.target_size)? {
+            let row = self.parse_row(reader, index, offset)?;
             if let Source::Payload { length, .. } = row.source {
                 offset = offset.saturating_add(u64::from(length));
             }
-            container.rows.push(row);
+            self.rows.push(row);
         }
         if offset != size {
             return Err(ContainerError::Length {
@@ -251,13 +264,17 @@ impl Container {
                 actual: size,
             });
         }
-        if root(&container.rows) != container.target {
+        if root(&self.rows) != self.target {
             return Err(ContainerError::Tree);
         }
-        Ok(container)
+        Ok(())
     }
 
-    fn parse_header(reader: &mut impl Read, size: u64) -> Result<Self, ContainerError> {
+    /// Parses the header alone; there are no rows yet.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(crate) fn parse_header(reader: &mut impl Read, size: u64) -> Result<Self, ContainerError> {
         if size < HEADER_BYTES {
             return Err(ContainerError::Length {
                 expected: HEADER_BYTES,

@@ -14,7 +14,7 @@ use std::ops::Range;
 use blocks::Anchor;
 use suffixes::Suffixes;
 
-pub(crate) use crate::codec::delta_z::Operation;
+pub(crate) use crate::codec::operation::Operation;
 
 #[cfg(test)]
 mod tests;

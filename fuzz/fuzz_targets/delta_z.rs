@@ -59,9 +59,10 @@ fn fitting(segment: &mut Segment<'_>, choices: &mut Choices<'_>) -> [Vec<u8>; ST
     let (mut made, mut copied) = (0_u64, 0_u64);
     let mut expected = segment.position();
     for _ in 0..=choices.below(40) {
+        // Without a copy it may lie anywhere, also beyond the base.
         let base = segment.base.len();
-        let from = choices.below(base);
-        let copy = choices.below((base - from).min(100) + 1) as u64;
+        let from = choices.below(2 * base);
+        let copy = choices.below(base.saturating_sub(from).min(100) + 1) as u64;
         let count = choices.below(24);
         let taken = choices.take(count);
         let literal = if copy == 0 {

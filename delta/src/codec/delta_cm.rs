@@ -20,9 +20,8 @@ use operations::Operations;
 use words::Words;
 
 use super::{
-    CodecError, Segment,
-    delta_z::Operation,
-    malformed,
+    CodecError, Segment, malformed,
+    operation::Operation,
     references::{References, Stretch, Window},
     split_front, word, zstd_frame,
 };

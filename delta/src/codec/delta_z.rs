@@ -41,14 +41,6 @@ const COLUMNS: usize = 5;
 /// The stream of literals.
 const LITERALS: usize = 6;
 
-/// Copies `copy` bytes from the base at `base`, then takes `literal` bytes as they are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Operation {
-    pub(crate) base: u64,
-    pub(crate) copy: usize,
-    pub(crate) literal: usize,
-}
-
 /// Decodes a segment, see [`super::decode`].
 pub(super) fn decode(
     payload: Vec<u8>,

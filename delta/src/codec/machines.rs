@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use super::{
     Segment, calls,
-    delta_z::Operation,
+    operation::Operation,
     references::{References, Stretch, Window},
     word, zstd_frame,
 };

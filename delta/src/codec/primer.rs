@@ -5,7 +5,7 @@
 
 use std::io::{Read, Seek};
 
-use super::{CodecError, delta_z::Operation, malformed, references::Window, varint};
+use super::{CodecError, malformed, operation::Operation, references::Window, varint};
 use crate::limits::{PRIMED_BYTES_MAX, PRIMER_BYTES_MAX};
 
 /// What a copy counts for at least, and at most, where the range is chosen.

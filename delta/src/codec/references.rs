@@ -17,7 +17,7 @@
 
 mod a32;
 mod arm64;
-mod literals;
+mod literal_pools;
 mod pairs;
 mod riscv;
 mod shifts;
@@ -33,7 +33,7 @@ pub(super) use window::Window;
 
 use super::CodecError;
 use crate::kind::Machine;
-use literals::Literals;
+use literal_pools::LiteralPools;
 use pairs::Pairs;
 use tables::Tables;
 use window::Around;
@@ -41,21 +41,21 @@ use window::Around;
 #[cfg(test)]
 mod tests;
 
-/// What a token refers with.
+/// What a token refers with. The numbers are part of the format: they are contexts of mixing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     /// No reference known.
-    None,
+    None = 0,
     /// A64 `B` and `BL`; A32 the same; T32 `B.W`, `BL` and `BLX`; RISC-V `JAL`.
-    Branch,
+    Branch = 1,
     /// A64 `ADRP`; where it leads is not known.
-    Page,
+    Page = 2,
     /// The first half of an address: A64 `ADRP` whose low part follows, A32 `MOVW`, RISC-V `AUIPC`.
-    PageOfPair,
+    PageOfPair = 3,
     /// The other half: A64 `ADD` or load and store, A32 `MOVT`, RISC-V `ADDI`, `JALR` or load and store.
-    Low,
+    Low = 4,
     /// x86-64 32-bit displacement from the next instruction; A32 and T32 word that is added to the PC; a number of a table.
-    Displacement,
+    Displacement = 5,
 }
 
 /// How a prediction came about.
@@ -106,7 +106,7 @@ pub(super) struct References {
     shifts: Shifts,
     arm64: arm64::Pages,
     pairs: Pairs,
-    literals: Literals,
+    literal_pools: LiteralPools,
     tables: Tables,
 }
 
@@ -118,7 +118,7 @@ impl References {
             shifts: Shifts::new(),
             arm64: arm64::Pages::default(),
             pairs: Pairs::default(),
-            literals: Literals::new(),
+            literal_pools: LiteralPools::new(),
             tables: Tables::default(),
         }
     }

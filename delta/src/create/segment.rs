@@ -24,6 +24,13 @@ const ZSTD_PERCENT: &[u64] = &[65, 50, 38];
 /// What context mixing makes of them.
 const MIXING_PERCENT: &[u64] = &[78];
 
+/// A segment that has at least one literal in so many bytes is tried by zstd too: that goes on from a primer,
+/// which context mixing does not, and is faster to decode.
+const LITERAL_SHARE: usize = 4;
+
+/// How a segment is coded, and its payload.
+type Coding = (Kind, Vec<u8>);
+
 /// One coded segment.
 #[derive(Debug)]
 pub(super) enum Coded {
@@ -89,11 +96,21 @@ pub(super) fn encode(
         .map(|price| matcher.economise(&cover, start, price))
         .collect();
     covers.dedup();
-    let best = cheapest(&covers, coder, segment, (output, base))?;
-    let best = delta(best, (coder, level), segment, (output, base))?;
-    // Compressing is slow, and copies are nearly always smaller than what they stand for.
+    let cheapest = cheapest(&covers, coder, segment, (output, base))?;
+    let mut best = delta(cheapest, (coder, level), segment, (output, base))?;
     let literals: usize = cover.iter().map(|operation| operation.literal).sum();
+    if coder == Coder::Mixing && literals >= output.len() / LITERAL_SHARE {
+        let other = delta(cheapest, (Coder::Zstd, level), segment, (output, base))?;
+        best = fewer(other, best);
+    }
+    // Compressing is slow, and copies are nearly always smaller than what they stand for.
     smallest(best, literals < output.len() / 2, output, level)
+}
+
+/// The one with fewer bytes, the first of equals.
+fn fewer(first: Option<Coding>, second: Option<Coding>) -> Option<Coding> {
+    let codings = first.into_iter().chain(second);
+    codings.min_by_key(|(_, bytes)| bytes.len())
 }
 
 /// Where the segment is in the base, if the operations copy it whole and unchanged.
@@ -135,7 +152,7 @@ fn delta(
     (coder, level): (Coder, i32),
     segment: Segment,
     (output, base): (&[u8], &[u8]),
-) -> io::Result<Option<(Kind, Vec<u8>)>> {
+) -> io::Result<Option<Coding>> {
     let machines = match coder {
         Coder::Zstd => &Machine::ALL[..],
         Coder::Mixing => &Machine::SETS[..],
@@ -157,7 +174,7 @@ fn delta(
 
 /// The delta, or the segment stored if that is smaller.
 fn smallest(
-    delta: Option<(Kind, Vec<u8>)>,
+    delta: Option<Coding>,
     is_mostly_copied: bool,
     output: &[u8],
     level: i32,

@@ -15,6 +15,9 @@ const BLOCK_BYTES: usize = 1024;
 const MATCH_BYTES_MIN: usize = 4096;
 /// Multiplier of the rolling hash (odd, from splitmix64).
 const MULTIPLIER: u64 = 0xbf58_476d_1ce4_e5b9;
+/// Slots of the index that are looked at for a block. With half of them free chance needs a few; blocks that
+/// were made to fall together are not found.
+const PROBES_MAX: usize = 64;
 /// Marks a free slot of the index.
 const FREE: u32 = u32::MAX;
 
@@ -155,28 +158,31 @@ impl Index {
         };
         for number in 0..index.hashes.len() {
             let hash = index.hashes[number];
-            let slot = index.slot(hash);
-            if index.slots[slot] == FREE {
+            if let Some(slot) = index.slot(hash)
+                && index.slots[slot] == FREE
+            {
                 index.slots[slot] = number as u32;
             }
         }
         index
     }
 
-    /// The slot that holds `hash`, or the free one where it would be.
-    fn slot(&self, hash: u64) -> usize {
+    /// The slot that holds `hash`, or the free one where it would be; `None` if it is too far away.
+    fn slot(&self, hash: u64) -> Option<usize> {
         let mask = self.slots.len() - 1;
         // The polynomial's low bits depend on few bytes; the high half of a product on all.
-        let mut slot = (hash.wrapping_mul(MULTIPLIER) >> 32) as usize & mask;
-        while self.slots[slot] != FREE && self.hashes[self.slots[slot] as usize] != hash {
-            slot = (slot + 1) & mask;
-        }
-        slot
+        let first = (hash.wrapping_mul(MULTIPLIER) >> 32) as usize;
+        (first..first + PROBES_MAX)
+            .map(|slot| slot & mask)
+            .find(|slot| {
+                let number = self.slots[*slot];
+                number == FREE || self.hashes[number as usize] == hash
+            })
     }
 
     /// Place of a block in the base.
     fn find(&self, base: &[u8], hash: u64, block: &[u8]) -> Option<usize> {
-        let number = self.slots[self.slot(hash)];
+        let number = self.slots[self.slot(hash)?];
         let place = (number != FREE).then_some(number as usize * BLOCK_BYTES)?;
         (base[place..][..BLOCK_BYTES] == *block).then_some(place)
     }

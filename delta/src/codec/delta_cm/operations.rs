@@ -11,7 +11,7 @@
 )]
 
 use super::{
-    super::{delta_z::Operation, varint},
+    super::{operation::Operation, varint},
     arithmetic::BitCoder,
     numbers::Numbers,
 };

@@ -2,11 +2,11 @@
 
 use std::io::{self, Cursor};
 
-use super::Operation;
 use crate::{
     codec::{
         Segment, calls,
         differences::{self, Columns},
+        operation::Operation,
         primer::Primer,
         references::{References, Stretch, Window},
         varint, word, zstd_frame,

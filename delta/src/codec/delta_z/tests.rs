@@ -4,9 +4,10 @@ use std::io::Cursor;
 
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
-use super::{Operation, decode, encode};
+use super::{decode, encode};
 use crate::{
     CodecError,
+    codec::operation::Operation,
     codec::{Segment, varint},
     images::{delta_z_payload, noise},
     kind::Machine,

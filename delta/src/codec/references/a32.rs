@@ -68,7 +68,7 @@ impl References {
     pub(super) fn a32(&mut self, token: &mut Token, around: &Around, to: u64) {
         let (old, from) = (token.old, token.from);
         let (at, at_new) = (from.cast_signed(), to.cast_signed());
-        if let Some((pc, pc_new)) = self.literals.pc(from) {
+        if let Some((pc, pc_new)) = self.literal_pools.pc(from) {
             let target = pc + i64::from(old.cast_signed());
             let now = self.refer(token, Field::Displacement, target, (from, to));
             token.predicted = (now - pc_new) as u32;
@@ -101,10 +101,10 @@ impl References {
         let ahead = AHEAD.cast_unsigned();
         if old & 0x0fff_0000 == 0x059f_0000 {
             let word = from + ahead + u64::from(old & 0xfff);
-            self.literals.load(register(old), word);
+            self.literal_pools.load(register(old), word);
         } else if old & 0x0fff_0ff0 == 0x008f_0000 {
             let register = (old & 15) as usize;
-            self.literals.add(register, from + ahead, to + ahead);
+            self.literal_pools.add(register, from + ahead, to + ahead);
         }
     }
 
@@ -129,7 +129,7 @@ impl References {
 
     /// Where a word that is `new` leads.
     pub(super) fn literal(&self, token: &Token, new: u32) -> Option<i64> {
-        let (_, pc) = self.literals.pc(token.from)?;
+        let (_, pc) = self.literal_pools.pc(token.from)?;
         Some(pc + i64::from(new.cast_signed()))
     }
 }

@@ -64,7 +64,7 @@ impl References {
         for skip in (first..token.size).step_by(2) {
             let old = word(around, skip);
             let at = token.from + skip as u64;
-            let literal = self.literals.pc(at);
+            let literal = self.literal_pools.pc(at);
             let is_branch = is_branch(old) && self.is_inside(branch_target(old, at));
             if skip + 4 > left || !is_branch && literal.is_none() {
                 self.t32_literal(old, at, to + skip as u64);
@@ -92,13 +92,13 @@ impl References {
         let pc = from + AHEAD;
         if old & 0xf800 == 0x4800 {
             let word = (pc & !3) + u64::from(old & 0xff) * 4;
-            self.literals.load((old >> 8 & 7) as usize, word);
+            self.literal_pools.load((old >> 8 & 7) as usize, word);
         } else if old & 0xffff == 0xf8df {
             let word = (pc & !3) + u64::from(old >> 16 & 0xfff);
-            self.literals.load((old >> 28) as usize, word);
+            self.literal_pools.load((old >> 28) as usize, word);
         } else if old & 0xff78 == 0x4478 {
             let register = (old >> 4 & 8 | old & 7) as usize;
-            self.literals.add(register, pc, to + AHEAD);
+            self.literal_pools.add(register, pc, to + AHEAD);
         }
     }
 

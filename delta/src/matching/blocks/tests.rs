@@ -1,6 +1,6 @@
 //! Exact matches.
 
-use super::{Anchor, MATCH_BYTES_MIN, find};
+use super::{Anchor, BLOCK_BYTES, Index, MATCH_BYTES_MIN, MULTIPLIER, block_hash, find};
 use crate::images::noise;
 
 fn check(base: &[u8], target: &[u8]) -> Vec<Anchor> {
@@ -71,4 +71,30 @@ fn repeated_blocks_do_not_fragment() {
     let anchors = check(&base, &target);
     assert!(anchors.iter().all(|anchor| anchor.start == anchor.base));
     assert_eq!(anchors.len(), 2);
+}
+
+/// D39: blocks made to fall on a thousandth of the index, so that half of all others have to pass them.
+#[test]
+fn crafted_blocks_cost_no_more_than_others_d39() {
+    const BLOCKS: usize = 2048;
+    let mut block = noise(1, BLOCK_BYTES);
+    let mut base = Vec::new();
+    for tail in 0_u64.. {
+        block[BLOCK_BYTES - 8..].copy_from_slice(&tail.to_le_bytes());
+        let slot = block_hash(&block).wrapping_mul(MULTIPLIER) >> 32;
+        if slot % (2 * BLOCKS as u64) < 4 {
+            base.extend_from_slice(&block);
+        }
+        if base.len() == BLOCKS * BLOCK_BYTES {
+            break;
+        }
+    }
+    let index = Index::new(&base);
+    let filled = index.slots.iter().filter(|slot| **slot != super::FREE);
+    assert!(filled.count() < 2 * super::PROBES_MAX);
+    let hashes = base.chunks(BLOCK_BYTES).map(block_hash);
+    let not_found = hashes.filter(|hash| index.slot(*hash).is_none()).count();
+    assert!(not_found > BLOCKS * 9 / 10, "{not_found}");
+    // What is not found alone is found as what follows another.
+    assert_eq!(check(&base, &base).len(), 1);
 }

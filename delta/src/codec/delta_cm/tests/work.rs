@@ -11,6 +11,8 @@ const NUMBER_BITS: u64 = 85;
 const BYTE_BITS: u64 = 4 * NUMBER_BITS + 2 + 1 + 8;
 /// Bytes of the base that are read for each byte of output: itself, and what is around it.
 const BYTE_READS: u64 = 1 + 4 + 40;
+/// Bytes of code that hold the numbers of a first operation.
+const NUMBERS_BYTES: usize = 24;
 const SEGMENT_BYTES: usize = 1 << 15;
 const BASE_BYTES: u64 = 1 << 40;
 
@@ -39,8 +41,15 @@ fn segment() -> Segment {
     }
 }
 
-/// Decodes, and holds what it took against the bounds; bits for each byte of a whole segment.
-fn decode(payload: &[u8], machine: Machine) -> u64 {
+/// What decoding took.
+struct Work {
+    bits: u64,
+    /// Bytes of output.
+    made: usize,
+}
+
+/// Decodes, and holds what it took against the bounds.
+fn decode(payload: &[u8], machine: Machine) -> Work {
     let mut base = Endless::new(BASE_BYTES);
     let coder = Decoder::new(payload).unwrap();
     let mut counted = Counted { coder, bits: 0 };
@@ -62,7 +71,10 @@ fn decode(payload: &[u8], machine: Machine) -> u64 {
         "{} bytes",
         base.bytes_read
     );
-    counted.bits / size
+    Work {
+        bits: counted.bits,
+        made: out.len(),
+    }
 }
 
 /// The code of these operations, with every token guessed wrongly.
@@ -85,6 +97,17 @@ fn work_of_any_code_is_linear_d39() {
     for machine in Machine::ALL {
         for seed in 0..6 {
             decode(&noise(seed, 2 * SEGMENT_BYTES), machine);
+        }
+        // A segment of one operation, whose tokens or literals are what noise says.
+        for (copy, literal) in [(SEGMENT_BYTES, 0), (0, SEGMENT_BYTES)] {
+            let whole = Operation {
+                base: 77,
+                copy,
+                literal,
+            };
+            let mut payload = encode(&[whole], machine)[..NUMBERS_BYTES].to_vec();
+            payload.extend(noise(7, 2 * SEGMENT_BYTES));
+            assert_eq!(decode(&payload, machine).made, SEGMENT_BYTES);
         }
         for byte in [0, 0x55, 0x80, 0xff] {
             decode(&vec![byte; 2 * SEGMENT_BYTES], machine);
@@ -112,8 +135,9 @@ fn work_of_tiny_operations_is_linear_d39() {
                 .collect();
             for machine in Machine::ALL {
                 let payload = encode(&operations, machine);
-                let bits = decode(&payload, machine);
-                assert!(bits >= 4, "{bits}");
+                let work = decode(&payload, machine);
+                assert_eq!(work.made, SEGMENT_BYTES);
+                assert!(work.bits >= 4 * SEGMENT_BYTES as u64, "{}", work.bits);
             }
         }
     }

@@ -15,14 +15,14 @@ const WORDS: u64 = 1024;
 const NOWHERE: u64 = u64::MAX;
 
 /// Words of which it is known where they are added.
-pub(super) struct Literals {
+pub(super) struct LiteralPools {
     /// By register: position in the base of the word that it was loaded with.
     loaded: [u64; 16],
     /// Position of a word, and what the PC is where it is added, in the base and in the output.
     added: Vec<(u64, i64, i64)>,
 }
 
-impl Literals {
+impl LiteralPools {
     pub(super) fn new() -> Self {
         Self {
             loaded: [NOWHERE; 16],
