@@ -48,7 +48,7 @@ pub fn decode(segment: &Segment<'_>, payload: &[u8]) -> Result<Vec<u8>, String> 
     match segment.kind {
         Kind::DeltaCm => delta_cm::decode(&plain, payload),
         Kind::DeltaZ => delta_z::decode(&plain, payload),
-        Kind::RawZstd => input::unpack(payload, &[], plain.size),
+        Kind::RawZstd => input::unpack(&mut zstd::zstd_safe::DCtx::create(), payload, plain.size),
     }
 }
 

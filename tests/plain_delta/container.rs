@@ -135,7 +135,7 @@ fn decode_segment(
     let payload = input.take(row.payload_length as usize)?;
     match row.kind {
         1 => super::delta_z::decode(segment, payload),
-        2 => super::input::unpack(payload, &[], segment.size),
+        2 => super::input::unpack(&mut zstd::zstd_safe::DCtx::create(), payload, segment.size),
         _ => super::delta_cm::decode(segment, payload),
     }
 }

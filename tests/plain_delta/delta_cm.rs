@@ -5,6 +5,7 @@ use super::container::Segment;
 use super::copies::Copies;
 use super::input::{Input, check, unpack, unzigzag};
 use super::literals::Literals;
+use zstd::zstd_safe::DCtx;
 
 const CLASSES: usize = 22;
 
@@ -48,7 +49,7 @@ pub(super) fn decode_begun<'a>(
     let mut input = Input::new(payload);
     let (size, packed) = (input.u32()? as usize, input.u32()? as usize);
     check(size <= segment.size, "literals too many")?;
-    let stream = unpack(input.take(packed)?, &[], size)?;
+    let stream = unpack(&mut DCtx::create(), input.take(packed)?, size)?;
     let mut stream = Input::new(&stream);
     let mut code = Code::new(input.rest())?;
     let mut operations = Operations {

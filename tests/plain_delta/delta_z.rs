@@ -5,6 +5,7 @@ use super::container::Segment;
 use super::input::{Input, check, unpack, unzigzag};
 use super::references::References;
 use super::tables::Tables;
+use zstd::zstd_safe::DCtx;
 
 const TABLES: u8 = 6;
 
@@ -112,11 +113,15 @@ fn read_streams(payload: &[u8], segment: &Segment<'_>) -> Result<[Vec<u8>; 7], S
     )?;
     let has_use = primer.is_empty() || sizes[6].0 > 0;
     check(has_use, "primer without literals")?;
+    let mut context = DCtx::create();
     let mut streams: [Vec<u8>; 7] = Default::default();
     for (index, (size, packed)) in sizes.into_iter().enumerate() {
-        let primer = if index == 6 { primer } else { &[] };
+        if index == 6 {
+            let primed = context.ref_prefix(primer);
+            primed.map_err(|_| "primer refused")?;
+        }
         let packed = usize::try_from(packed).map_err(|_| "packed too large")?;
-        streams[index] = unpack(input.take(packed)?, primer, size as usize)?;
+        streams[index] = unpack(&mut context, input.take(packed)?, size as usize)?;
     }
     check(input.is_empty(), "bytes after the streams")?;
     Ok(streams)

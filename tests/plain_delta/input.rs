@@ -1,6 +1,6 @@
 //! Reading of integers, varints and zstd streams.
 
-use zstd::zstd_safe::find_frame_compressed_size;
+use zstd::zstd_safe::{DCtx, find_frame_compressed_size};
 
 pub(super) fn check(condition: bool, refusal: &str) -> Result<(), String> {
     condition.then_some(()).ok_or_else(|| refusal.to_string())
@@ -71,8 +71,12 @@ pub(super) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-/// The content, `size` bytes and never above 1 MiB, of a stream that goes on from `primer`.
-pub(super) fn unpack(stream: &[u8], primer: &[u8], size: usize) -> Result<Vec<u8>, String> {
+/// The content, `size` bytes and never above 1 MiB, of a stream that goes on from the context's prefix.
+pub(super) fn unpack(
+    context: &mut DCtx<'_>,
+    stream: &[u8],
+    size: usize,
+) -> Result<Vec<u8>, String> {
     if size == 0 {
         check(stream.is_empty(), "packed bytes in an empty stream")?;
         return Ok(Vec::new());
@@ -89,10 +93,7 @@ pub(super) fn unpack(stream: &[u8], primer: &[u8], size: usize) -> Result<Vec<u8
     let frame_size = find_frame_compressed_size(stream).map_err(|_| "not a zstd frame")?;
     check(frame_size == stream.len(), "not one zstd frame")?;
     let mut content = Vec::with_capacity(size);
-    let mut context = zstd::zstd_safe::DCtx::create();
-    let unpacked = context
-        .ref_prefix(primer)
-        .and_then(|_| context.decompress(&mut content, stream));
+    let unpacked = context.decompress(&mut content, stream);
     unpacked.map_err(zstd::zstd_safe::get_error_name)?;
     check(content.len() == size, "stream is not of its size")?;
     Ok(content)

@@ -11,6 +11,8 @@ mod encode;
 
 use std::io::{Read, Seek};
 
+use zstd::zstd_safe::DCtx;
+
 pub(crate) use encode::encode;
 
 use super::{
@@ -103,6 +105,8 @@ fn streams<B: Read + Seek>(
     if !primer.is_empty() && declared.last().is_none_or(|(literals, _)| *literals == 0) {
         return malformed("a primer without literals");
     }
+    let known = primer.read(base)?;
+    let mut context = DCtx::create();
     let mut streams = [const { Vec::new() }; 7];
     for (index, ((stream, name), (size, packed))) in
         streams.iter_mut().zip(STREAMS).zip(declared).enumerate()
@@ -110,11 +114,10 @@ fn streams<B: Read + Seek>(
         let Some((frame, after)) = rest.split_at_checked(packed) else {
             return malformed("payload ends before its streams");
         };
-        *stream = if index == LITERALS && !primer.is_empty() {
-            zstd_frame::decode_primed(name, frame, size, &primer.read(base)?)?
-        } else {
-            zstd_frame::decode(name, frame, size)?
-        };
+        if index == LITERALS && !known.is_empty() {
+            zstd_frame::prime(&mut context, name, &known)?;
+        }
+        *stream = zstd_frame::decode_with(&mut context, (name, frame), size)?;
         rest = after;
     }
     if !rest.is_empty() {

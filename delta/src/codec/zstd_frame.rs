@@ -54,18 +54,17 @@ pub(super) fn decode(
     frame: &[u8],
     size: usize,
 ) -> Result<Vec<u8>, CodecError> {
-    decode_primed(stream, frame, size, &[])
+    decode_with(&mut DCtx::create(), (stream, frame), size)
 }
 
-/// Inverse of [`encode_primed`], as [`decode`].
+/// As [`decode`], for several frames in turn; the next one goes on from a prefix that `context` was given.
 ///
 /// # Errors
 /// Those of [`decode`].
-pub(super) fn decode_primed(
-    stream: &'static str,
-    frame: &[u8],
+pub(super) fn decode_with(
+    context: &mut DCtx<'_>,
+    (stream, frame): (&'static str, &[u8]),
     size: usize,
-    primer: &[u8],
 ) -> Result<Vec<u8>, CodecError> {
     let wrong_size = CodecError::Malformed {
         defect: "a stream has another size than declared",
@@ -90,20 +89,32 @@ pub(super) fn decode_primed(
         });
     }
     let mut bytes = vec![0; size];
-    let written = decompress(frame, primer, &mut bytes)
-        .map_err(|source| CodecError::Decompress { stream, source })?;
+    let written = context
+        .decompress(&mut bytes, frame)
+        .map_err(|code| CodecError::Decompress {
+            stream,
+            source: reported(code),
+        })?;
     if written != size {
         return Err(wrong_size);
     }
     Ok(bytes)
 }
 
-fn decompress(frame: &[u8], primer: &[u8], bytes: &mut [u8]) -> io::Result<usize> {
-    let mut context = DCtx::create();
-    if !primer.is_empty() {
-        context.ref_prefix(primer).map_err(reported)?;
-    }
-    context.decompress(bytes, frame).map_err(reported)
+/// Gives a context the prefix that [`encode_primed`] was given, for the next frame.
+///
+/// # Errors
+/// [`CodecError::Decompress`].
+pub(super) fn prime<'a>(
+    context: &mut DCtx<'a>,
+    stream: &'static str,
+    primer: &'a [u8],
+) -> Result<(), CodecError> {
+    let primed = context.ref_prefix(primer).map(drop);
+    primed.map_err(|code| CodecError::Decompress {
+        stream,
+        source: reported(code),
+    })
 }
 
 /// What zstd says about a code that it returned.

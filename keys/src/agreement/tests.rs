@@ -1,3 +1,5 @@
+//! Agreement on P-256: RFC 7518, keys of accounts, what is refused.
+
 use super::*;
 use crate::signing::tests::rng;
 
