@@ -3,7 +3,7 @@
 //!
 //! A tool that is neither there nor can be installed is skipped with a line that starts with `SKIPPED:`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -13,6 +13,7 @@ use cli::Exit;
 use cli::program::Program as _;
 use manifests::json::Json;
 use support::device::{Kind, Published};
+use support::foreign::{self, install, installed, runs};
 use support::mirror::Mirror;
 use support::programs::{repository_root, text};
 use support::repository::slot;
@@ -24,30 +25,6 @@ const NODE_PACKAGE: &str = "tuf-js@5.0.1";
 const TARGET: &str = "cam-1.2.0.bin";
 /// What both clients call too few valid signatures.
 const UNSIGNED: &str = "UnsignedMetadataError";
-
-/// Where installed clients stay from one run to the next, below Cargo's target folder.
-fn installed() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).unwrap();
-    target.join("interop")
-}
-
-fn runs(command: &mut Command) -> bool {
-    let silent = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    silent.status().is_ok_and(|status| status.success())
-}
-
-/// Installs a client in a folder unless it works already; one process at a time.
-fn install(name: &str, works: impl Fn(&Path) -> bool, steps: impl Fn(&Path) -> bool) -> bool {
-    let folder = installed().join(name);
-    fs::create_dir_all(&folder).unwrap();
-    let lock = File::create(installed().join(format!("{name}.lock"))).unwrap();
-    lock.lock().unwrap();
-    works(&folder) || (steps(&folder) && works(&folder))
-}
 
 /// A foreign client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,22 +50,11 @@ impl Client {
     /// An interpreter that has python-tuf.
     fn python() -> Option<PathBuf> {
         static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let works = |python: &Path| runs(Command::new(python).args(["-c", "import tuf.ngclient"]));
         let found = PYTHON.get_or_init(|| {
             if let Some(named) = std::env::var_os("STREEMBIT_PYTHON_TUF") {
                 return Some(PathBuf::from(named));
             }
-            let steps = |venv: &Path| {
-                let pip = ["-m", "pip", "install", "--quiet"];
-                runs(Command::new("python3").args(["-m", "venv"]).arg(venv))
-                    && runs(
-                        Command::new(venv.join("bin/python"))
-                            .args(pip)
-                            .args(PYTHON_PACKAGES),
-                    )
-            };
-            let there = install("python", |venv| works(&venv.join("bin/python")), steps);
-            there.then(|| installed().join("python/bin/python"))
+            foreign::python("python", &PYTHON_PACKAGES, "import tuf.ngclient")
         });
         found.clone()
     }

@@ -59,6 +59,11 @@ impl AgreementKey {
         AgreementPublicKey(PublicKey::from_p256(self.0.public_key().into()))
     }
 
+    /// Returns the 32 bytes of the scalar, big-endian.
+    pub fn secret_bytes(&self) -> Secret {
+        Secret::new(Zeroizing::new(self.0.to_bytes()).to_vec())
+    }
+
     /// Returns the x-coordinate of the common point, 32 bytes: input of a key derivation, never a key.
     ///
     /// # Errors

@@ -16,16 +16,19 @@ pub enum Context {
     NodeId,
     /// The message by whose signature a key behind a program or in a token shows that it is there.
     Possession,
+    /// Sessions between two accounts.
+    Session,
 }
 
 impl Context {
     /// Every context, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Agreement,
         Self::Dht,
         Self::KeyFile,
         Self::NodeId,
         Self::Possession,
+        Self::Session,
     ];
 
     /// Returns the ASCII bytes that go first into the hash or the associated data.
@@ -36,6 +39,7 @@ impl Context {
             Self::KeyFile => b"streembit/keyfile/1",
             Self::NodeId => b"streembit/node/1",
             Self::Possession => b"streembit/possession/1",
+            Self::Session => b"streembit/session/1",
         }
     }
 }

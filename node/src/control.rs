@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use protocol::dht::key::DhtKey;
+use protocol::dht::record::Record;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -120,11 +121,10 @@ async fn answer(node: &NodeHandle, question: Question) -> Result<serde_json::Val
     })
 }
 
-fn kind(record: &protocol::dht::record::Record) -> &'static str {
-    match record {
-        protocol::dht::record::Record::Account(_) => "account",
-        protocol::dht::record::Record::ReleaseHead(_) => "release-head",
-    }
+/// A kind as people write it: `typ` without what all of them begin with.
+fn kind(record: &Record) -> &'static str {
+    let typ = record.rule().typ;
+    typ.strip_prefix("streembit-").unwrap_or(typ)
 }
 
 /// Asks the node that runs in `folder`.

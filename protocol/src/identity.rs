@@ -1,3 +1,4 @@
 //! Who a node is.
 
 pub mod account;
+pub mod account_change;

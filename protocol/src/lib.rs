@@ -6,9 +6,10 @@
 //! # Layout
 //!
 //! * [`limits`]: every bound on foreign input
-//! * [`jose`]: the strict JOSE profile: JWS compact, ES256
+//! * [`jose`]: the strict JOSE profile: JWS with ES256, JWE with ECDH-ES+A256KW and A256GCM
 //! * [`identity`]: accounts, a key and a name each
 //! * [`dht`]: records of the DHT: key rule, signer, size, life, merge rule, one table
+//! * [`session`]: two accounts talk: handshake and encrypted channel
 //! * [`exchange`]: blocks of content-addressed blobs: chunk tree, wire, download, serving
 //!
 //! # Example
@@ -37,3 +38,4 @@ pub mod exchange;
 pub mod identity;
 pub mod jose;
 pub mod limits;
+pub mod session;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-/// Bytes of any DHT record: the largest kind, a release head (DESIGN section 10), fits one Kademlia
-/// packet of 16 KiB beside 20 peer addresses.
-pub const RECORD_BYTES_MAX: usize = 8 * 1024;
-/// Bytes of an account record.
-pub const ACCOUNT_RECORD_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of any DHT record: the largest kind, a presence, fits one Kademlia packet of 24 KiB beside 20 peers with
+/// their addresses.
+pub const RECORD_BYTES_MAX: usize = 12 * 1024;
+/// Bytes of a release head (DESIGN section 10).
+pub const HEAD_RECORD_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of an account record: with as many changes of key as there may be.
+pub const ACCOUNT_RECORD_BYTES_MAX: usize = 6 * 1024;
+/// Changes of key that an account record shows; contacts that missed more follow the old records.
+pub const KEY_CHANGES_MAX: usize = 6;
 /// Bytes of a JWS header: `alg` and `typ`.
 pub const JWS_HEADER_BYTES_MAX: usize = 128;
 /// Bytes of a JWE header: algorithms, kind and an ephemeral key, encoded.
@@ -29,10 +33,44 @@ pub const CATALOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 /// Longest life of an account record from `iat` to `exp`; it is signed again long before.
 pub const ACCOUNT_LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Longest life of the record of an account that has moved or was deleted: as long as anyone may look for it.
+pub const ACCOUNT_FINAL_LIFE_MAX: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// Longest life of a presence: who stops announcing is gone after a day at most.
+pub const PRESENCE_LIFE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Bytes of a presence: 64 readers and 8 addresses.
+pub const PRESENCE_BYTES_MAX: usize = RECORD_BYTES_MAX;
+/// Addresses in a presence, and bytes of each.
+pub const PRESENCE_ADDRESSES_MAX: usize = 8;
+/// Bytes of an address in a presence.
+pub const ADDRESS_BYTES_MAX: usize = 128;
+/// Bytes to a multiple of which the addresses of a presence are padded.
+pub const PRESENCE_PAD_BYTES: usize = 512;
+/// How long mail waits (DESIGN section 5).
+pub const MAIL_LIFE_MAX: Duration = Duration::from_secs(72 * 3600);
+/// Bytes of a mail record.
+pub const MAIL_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of what a mail says: twice encoded as base64, and signed, it fits a record.
+pub const MAIL_CONTENT_BYTES_MAX: usize = 3 * 1024;
+/// Longest life of what a device tells of itself; it is signed again long before.
+pub const THING_LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Bytes of a thing record.
+pub const THING_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a serial number, a manufacturer, a model.
+pub const THING_WORD_BYTES_MAX: usize = 128;
 /// Longest life of a release head; timestamps live days, offline channels months.
 pub const HEAD_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How long a node keeps any record without hearing it again (Kademlia default, 48 h).
 pub const RECORD_TTL_MAX: Duration = Duration::from_secs(48 * 3600);
+/// Bytes of what a side of a session signs: a key, a hash and a name.
+pub const SESSION_AUTH_BYTES_MAX: usize = 1024;
+/// Bytes of a frame of a session: a piece of a file, or a message of 16 KiB twice encoded.
+pub const SESSION_FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Frames under one key: far from the 2^32 that AES-GCM bears.
+pub const EPOCH_FRAMES_MAX: u64 = 4096;
+/// Seconds that a key is used for.
+pub const EPOCH_SECONDS_MAX: u64 = 600;
+/// Epochs that a frame may be ahead: of a whole epoch not a frame may arrive.
+pub const EPOCHS_AHEAD_MAX: u32 = 2;
 /// Bytes of a chunk, the unit that is verified alone: 256 KiB gave 0.994 of nginx at 20 ms.
 pub const CHUNK_BYTES: u64 = 256 * 1024;
 /// Bytes of a blob: 16 GiB, so that the chunk level (32 bytes per chunk) stays below 2 MiB.

@@ -8,7 +8,7 @@ use manifests::digest::Sha256;
 use manifests::envelope::Envelope;
 use manifests::instant::UtcTime;
 use manifests::root::Root;
-use protocol::dht::account_change;
+use protocol::identity::account_change;
 
 use crate::repository::Layout;
 

@@ -25,6 +25,7 @@
 pub mod ceremony;
 pub mod device;
 pub mod firmware;
+pub mod foreign;
 pub mod graph;
 pub mod mirror;
 pub mod network;

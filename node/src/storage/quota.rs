@@ -6,8 +6,6 @@ use std::net::IpAddr;
 pub const RECORDS_MAX: usize = 16_384;
 /// Bytes of all records: 32 MiB.
 pub const RECORD_BYTES_TOTAL_MAX: usize = 32 << 20;
-/// Records of one signing account: its own and a few channels.
-pub const RECORDS_PER_SIGNER_MAX: usize = 64;
 /// Records that came from one subnet.
 pub const RECORDS_PER_SUBNET_MAX: usize = 2048;
 /// Keys that have providers.

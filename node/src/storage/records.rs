@@ -13,9 +13,7 @@ use protocol::dht::key::DhtKey;
 use protocol::dht::record;
 use sha2::{Digest as _, Sha256};
 
-use super::quota::{
-    RECORD_BYTES_TOTAL_MAX, RECORDS_MAX, RECORDS_PER_SIGNER_MAX, RECORDS_PER_SUBNET_MAX, Subnet,
-};
+use super::quota::{RECORD_BYTES_TOTAL_MAX, RECORDS_MAX, RECORDS_PER_SUBNET_MAX, Subnet};
 use super::{Storage, StorageError};
 use crate::clock::unix_now;
 
@@ -27,6 +25,7 @@ use providers::Providers;
 #[derive(Clone, Debug)]
 struct Entry {
     drop_at: u64,
+    /// Hash of kind and signer, whom a quota is for.
     signer: [u8; 32],
     subnet: Option<Subnet>,
     bytes: usize,
@@ -164,7 +163,8 @@ impl Records {
         }
         let signer = signer_of(&offered);
         if !own {
-            self.check_quota(&key, &signer, subnet)?;
+            let most = usize::try_from(offered.rule().per_signer_max).unwrap_or_default();
+            self.check_quota(&key, (&signer, most), subnet)?;
         }
         self.make_room(&key, value.len(), own)?;
         let drop_at = offered.drop_at(now);
@@ -214,14 +214,14 @@ impl Records {
     fn check_quota(
         &self,
         key: &DhtKey,
-        signer: &[u8; 32],
+        (signer, most): (&[u8; 32], usize),
         subnet: Option<Subnet>,
     ) -> Result<(), PutError> {
         let others = || self.index.iter().filter(|(other, _)| *other != key);
         if others()
             .filter(|(_, entry)| entry.signer == *signer)
             .count()
-            >= RECORDS_PER_SIGNER_MAX
+            >= most
         {
             return Err(PutError::Quota("records of one signer"));
         }
@@ -377,7 +377,10 @@ fn split_row(row: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 fn signer_of(record: &record::Record) -> [u8; 32] {
-    Sha256::digest(record.signer().as_bytes()).into()
+    let hash = Sha256::new().chain_update(record.rule().typ);
+    hash.chain_update(record.signer().as_bytes())
+        .finalize()
+        .into()
 }
 
 #[cfg(test)]

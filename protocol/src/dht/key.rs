@@ -5,6 +5,8 @@ use std::fmt;
 use keys::NodeId;
 use sha2::{Digest as _, Sha256};
 
+use super::mail::Slot;
+
 /// A key of the DHT, 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DhtKey([u8; 32]);
@@ -13,6 +15,21 @@ impl DhtKey {
     /// `SHA-256("account" || node_id)`
     pub fn account(node_id: &NodeId) -> Self {
         Self::of(&[b"account", node_id.as_bytes()])
+    }
+
+    /// `SHA-256("mailbox" || recipient || slot)`
+    pub fn mail(recipient: &NodeId, slot: &Slot) -> Self {
+        Self::of(&[b"mailbox", recipient.as_bytes(), &slot.0])
+    }
+
+    /// `SHA-256("presence" || node_id)`
+    pub fn presence(node_id: &NodeId) -> Self {
+        Self::of(&[b"presence", node_id.as_bytes()])
+    }
+
+    /// `SHA-256("thing" || node_id)`
+    pub fn thing(node_id: &NodeId) -> Self {
+        Self::of(&[b"thing", node_id.as_bytes()])
     }
 
     /// `SHA-256("release" || publisher_id || channel)`

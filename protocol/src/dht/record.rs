@@ -5,11 +5,16 @@ use std::time::Duration;
 use keys::PublicKey;
 
 use super::key::DhtKey;
+use super::mail::{self, Mail, MailError};
+use super::presence::{self, Presence, PresenceError};
 use super::release_head::{self, HeadError, ReleaseHead};
+use super::thing::{self, Thing, ThingError};
 use crate::identity::account::{self, AccountError, AccountRecord};
 use crate::jose::jws::{self, KnownTime};
 use crate::limits::{
-    ACCOUNT_LIFE_MAX, ACCOUNT_RECORD_BYTES_MAX, HEAD_LIFE_MAX, RECORD_BYTES_MAX, RECORD_TTL_MAX,
+    ACCOUNT_FINAL_LIFE_MAX, ACCOUNT_RECORD_BYTES_MAX, HEAD_LIFE_MAX, HEAD_RECORD_BYTES_MAX,
+    MAIL_BYTES_MAX, MAIL_LIFE_MAX, PRESENCE_BYTES_MAX, PRESENCE_LIFE_MAX, RECORD_BYTES_MAX,
+    RECORD_TTL_MAX, THING_BYTES_MAX, THING_LIFE_MAX,
 };
 
 /// The rules of one kind of record.
@@ -27,25 +32,66 @@ pub struct Rule {
     pub life_max: Duration,
     /// What happens when two meet.
     pub merge: &'static str,
+    /// What is never replaced.
+    pub tombstone: &'static str,
+    /// Records of one signer that a node stores.
+    pub per_signer_max: u32,
 }
 
+const BY_SEQUENCE: &str = "higher sequence wins; at equal sequence the stored one stays";
+const NONE: &str = "none";
+
 /// All kinds. Anything else is refused.
-pub const RULES: [Rule; 2] = [
+pub const RULES: [Rule; 5] = [
     Rule {
         typ: account::TYP,
         key: "\"account\" || node_id",
         signer: "the account",
         bytes_max: ACCOUNT_RECORD_BYTES_MAX,
-        life_max: ACCOUNT_LIFE_MAX,
-        merge: "higher sequence wins; at equal sequence the stored one stays",
+        life_max: ACCOUNT_FINAL_LIFE_MAX,
+        merge: BY_SEQUENCE,
+        tombstone: "moved or deleted, for 3650 days; live ones live 90",
+        per_signer_max: 4,
+    },
+    Rule {
+        typ: presence::TYP,
+        key: "\"presence\" || node_id",
+        signer: "the account",
+        bytes_max: PRESENCE_BYTES_MAX,
+        life_max: PRESENCE_LIFE_MAX,
+        merge: BY_SEQUENCE,
+        tombstone: NONE,
+        per_signer_max: 4,
+    },
+    Rule {
+        typ: mail::TYP,
+        key: "\"mailbox\" || recipient || slot",
+        signer: "anybody; that it was taken, the recipient",
+        bytes_max: MAIL_BYTES_MAX,
+        life_max: MAIL_LIFE_MAX,
+        merge: "the stored one stays",
+        tombstone: "taken by the recipient",
+        per_signer_max: 64,
+    },
+    Rule {
+        typ: thing::TYP,
+        key: "\"thing\" || node_id",
+        signer: "the device, or the owner that it names",
+        bytes_max: THING_BYTES_MAX,
+        life_max: THING_LIFE_MAX,
+        merge: BY_SEQUENCE,
+        tombstone: NONE,
+        per_signer_max: 64,
     },
     Rule {
         typ: release_head::TYP,
         key: "\"release\" || publisher_id || channel",
         signer: "the account named by root version 1, which the record carries, or its successor",
-        bytes_max: RECORD_BYTES_MAX,
+        bytes_max: HEAD_RECORD_BYTES_MAX,
         life_max: HEAD_LIFE_MAX,
-        merge: "higher sequence wins; at equal sequence the stored one stays",
+        merge: BY_SEQUENCE,
+        tombstone: NONE,
+        per_signer_max: 64,
     },
 ];
 
@@ -54,8 +100,14 @@ pub const RULES: [Rule; 2] = [
 pub enum Record {
     /// An account.
     Account(AccountRecord),
+    /// A mail.
+    Mail(Mail),
+    /// A presence.
+    Presence(Presence),
     /// A release head.
     ReleaseHead(ReleaseHead),
+    /// A thing.
+    Thing(Thing),
 }
 
 /// Why a record is refused.
@@ -73,6 +125,15 @@ pub enum RecordError {
     /// The account rules.
     #[error("account record: {0}")]
     Account(#[from] AccountError),
+    /// The mail rules.
+    #[error("mail: {0}")]
+    Mail(#[from] MailError),
+    /// The presence rules.
+    #[error("presence: {0}")]
+    Presence(#[from] PresenceError),
+    /// The thing rules.
+    #[error("thing: {0}")]
+    Thing(#[from] ThingError),
     /// The release head rules.
     #[error("release head: {0}")]
     ReleaseHead(#[from] HeadError),
@@ -93,6 +154,9 @@ pub fn verify(
     let typ = jws::peek_typ(value).map_err(|_| RecordError::Kind)?;
     let record = match typ.as_str() {
         account::TYP => Record::Account(account::verify(value, now)?),
+        mail::TYP => Record::Mail(mail::verify(value, now)?),
+        presence::TYP => Record::Presence(presence::verify(value, now)?),
+        thing::TYP => Record::Thing(thing::verify(value, now)?),
         release_head::TYP => Record::ReleaseHead(release_head::verify(value, now)?),
         _ => return Err(RecordError::Kind),
     };
@@ -107,15 +171,33 @@ impl Record {
     pub fn key(&self) -> DhtKey {
         match self {
             Self::Account(record) => DhtKey::account(&record.node_id),
+            Self::Mail(mail) => DhtKey::mail(&mail.recipient, &mail.slot),
+            Self::Presence(presence) => DhtKey::presence(&presence.node_id),
             Self::ReleaseHead(head) => DhtKey::release_head(&head.publisher_id, &head.channel),
+            Self::Thing(thing) => DhtKey::thing(&thing.node_id),
         }
     }
 
-    /// The sequence number that orders records of one key.
+    /// Its kind's rules.
+    pub fn rule(&self) -> &'static Rule {
+        let [account, presence, mail, thing, head] = &RULES;
+        match self {
+            Self::Account(_) => account,
+            Self::Mail(_) => mail,
+            Self::Presence(_) => presence,
+            Self::ReleaseHead(_) => head,
+            Self::Thing(_) => thing,
+        }
+    }
+
+    /// The sequence number that orders records of one key; that of a mail says whether it was taken.
     pub fn seq(&self) -> u64 {
         match self {
             Self::Account(record) => record.seq,
+            Self::Mail(mail) => mail.is_taken().into(),
+            Self::Presence(presence) => presence.seq,
             Self::ReleaseHead(head) => head.seq,
+            Self::Thing(thing) => thing.seq,
         }
     }
 
@@ -123,7 +205,10 @@ impl Record {
     pub fn signer(&self) -> &PublicKey {
         match self {
             Self::Account(record) => &record.public_key,
+            Self::Mail(mail) => &mail.signer,
+            Self::Presence(presence) => &presence.public_key,
             Self::ReleaseHead(head) => &head.account,
+            Self::Thing(thing) => &thing.signer,
         }
     }
 
@@ -131,14 +216,21 @@ impl Record {
     pub fn drop_at(&self, now: u64) -> u64 {
         let expires = match self {
             Self::Account(record) => record.expires,
+            Self::Mail(mail) => mail.expires,
+            Self::Presence(presence) => presence.expires,
             Self::ReleaseHead(head) => head.expires,
+            Self::Thing(thing) => thing.expires,
         };
         expires.min(now.saturating_add(RECORD_TTL_MAX.as_secs()))
     }
 
     /// Says whether `self` replaces `stored`, a verified record of the same key.
     pub fn replaces(&self, stored: &Self) -> bool {
-        self.seq() > stored.seq()
+        match (self, stored) {
+            (Self::Account(record), Self::Account(stored)) => record.replaces(stored),
+            (Self::Mail(mail), Self::Mail(stored)) => mail.replaces(stored),
+            _ => self.seq() > stored.seq(),
+        }
     }
 }
 

@@ -10,12 +10,12 @@ use keys::{PublicKey, SigningKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::account_change::{self, ChangeError};
 use crate::exchange::tree::Blob;
+use crate::identity::account_change::{self, ChangeError};
 use crate::jose::jws::{self, Claims, JwsError, KnownTime};
 use crate::limits::{
-    CATALOG_BYTES_MAX, HEAD_LIFE_MAX, HEAD_ROOT_BYTES_MAX, HEAD_TIMESTAMP_BYTES_MAX,
-    RECORD_BYTES_MAX,
+    CATALOG_BYTES_MAX, HEAD_LIFE_MAX, HEAD_RECORD_BYTES_MAX, HEAD_ROOT_BYTES_MAX,
+    HEAD_TIMESTAMP_BYTES_MAX,
 };
 
 /// `typ` of a release head.
@@ -130,7 +130,7 @@ pub fn sign(key: &SigningKey, content: &HeadContent<'_>, now: u64) -> Result<Str
         },
     };
     let token = jws::sign(key, TYP, claims)?;
-    if token.len() > RECORD_BYTES_MAX {
+    if token.len() > HEAD_RECORD_BYTES_MAX {
         return Err(HeadError::Bounds("root and timestamp"));
     }
     verify(token.as_bytes(), now)?;
@@ -142,7 +142,7 @@ pub fn sign(key: &SigningKey, content: &HeadContent<'_>, now: u64) -> Result<Str
 /// # Errors
 /// [`HeadError`] naming the rule.
 pub fn verify(token: &[u8], now: impl Into<KnownTime>) -> Result<ReleaseHead, HeadError> {
-    let (claims, account) = jws::verify::<HeadData>(token, TYP, RECORD_BYTES_MAX)?;
+    let (claims, account) = jws::verify::<HeadData>(token, TYP, HEAD_RECORD_BYTES_MAX)?;
     claims.check_time(now, HEAD_LIFE_MAX)?;
     let data = claims.data;
     if data.root.len() > HEAD_ROOT_BYTES_MAX {

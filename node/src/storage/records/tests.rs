@@ -14,6 +14,9 @@ use crate::storage::quota::{
     PROVIDERS_PER_KEY_MAX,
 };
 
+/// Account records of one signer, by the table of kinds.
+const ACCOUNTS_PER_SIGNER: usize = 4;
+
 /// A store in a folder of its own.
 struct Place {
     folder: tempfile::TempDir,
@@ -220,7 +223,7 @@ fn hearing_a_record_again_keeps_it_h68() {
 fn one_signer_fills_its_own_quota_only_h65() {
     let place = Place::new();
     let mut records = place.open();
-    for number in 0..RECORDS_PER_SIGNER_MAX {
+    for number in 0..ACCOUNTS_PER_SIGNER {
         let (key, value) = account(1, &format!("name{number}"), 1);
         records.offer(key.as_bytes(), &value, None).unwrap();
     }
@@ -230,8 +233,8 @@ fn one_signer_fills_its_own_quota_only_h65() {
         refused,
         Err(PutError::Quota("records of one signer"))
     ));
-    assert_eq!(records.record_count(), RECORDS_PER_SIGNER_MAX);
-    let (key, newer) = account(1, "name7", 2);
+    assert_eq!(records.record_count(), ACCOUNTS_PER_SIGNER);
+    let (key, newer) = account(1, "name3", 2);
     records.offer(key.as_bytes(), &newer, None).unwrap();
     let (key, other) = account(2, "honest", 1);
     records.offer(key.as_bytes(), &other, None).unwrap();

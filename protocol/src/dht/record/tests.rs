@@ -10,7 +10,9 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::exchange::tree::Blob;
 use crate::jose::jws::{Claims, JwsError, TimeError};
-use crate::limits::{CATALOG_BYTES_MAX, CLOCK_SKEW, HEAD_ROOT_BYTES_MAX, HEAD_TIMESTAMP_BYTES_MAX};
+use crate::limits::{
+    ACCOUNT_LIFE_MAX, CATALOG_BYTES_MAX, CLOCK_SKEW, HEAD_ROOT_BYTES_MAX, HEAD_TIMESTAMP_BYTES_MAX,
+};
 
 const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 24 * 3600;
@@ -108,7 +110,7 @@ fn offer_account(change: impl FnOnce(&mut Claims<Value>)) -> Result<Record, Reco
         iat: NOW,
         exp: NOW + 30 * DAY,
         jti: "3".to_owned(),
-        data: json!({"name": "alice", "seq": 3}),
+        data: json!({"name": "alice", "seq": 3, "state": account::State::live(&key(1)).unwrap()}),
     };
     change(&mut claims);
     let token = jws::sign(&key(1), account::TYP, claims).unwrap();
@@ -395,7 +397,7 @@ fn refuses_claims_that_do_not_follow_from_the_content() {
 fn refuses_unknown_kinds_and_huge_values_h64() {
     let claims = head_claims(&key(1));
     let lie_under = head_key(&key(1), "stable");
-    for typ in ["", "JWT", "streembit-presence", "STREEMBIT-ACCOUNT"] {
+    for typ in ["", "JWT", "streembit-presences", "STREEMBIT-ACCOUNT"] {
         let token = jws::sign(&key(1), typ, claims.clone()).unwrap();
         let result = verify(&lie_under, token.as_bytes(), NOW);
         assert_eq!(result, Err(RecordError::Kind), "{typ}");
@@ -407,7 +409,7 @@ fn refuses_unknown_kinds_and_huge_values_h64() {
     }
     // A kind's own bound holds below that of all records.
     let long_name = offer_account(|claims| {
-        claims.data["name"] = json!("x".repeat(ACCOUNT_RECORD_BYTES_MAX));
+        claims.data["name"] = json!("x".repeat(ACCOUNT_RECORD_BYTES_MAX * 3 / 4));
     });
     let shape = AccountError::Jws(JwsError::Shape);
     assert_eq!(long_name, account_error(shape));

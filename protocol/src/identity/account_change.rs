@@ -1,7 +1,8 @@
-//! A publisher's change of account: the old account names the new one, and every release head after it
-//! carries the token, so that any node can follow from root version 1 to the account that signs.
+//! A change of key: the old key names the new one. Every release head after a publisher's change carries the token,
+//! so that any node can follow from root version 1 to the account that signs; every record of an account with a
+//! new key does, so that contacts follow from the key that they know.
 
-use keys::{PublicKey, SigningKey};
+use keys::{AccountName, PublicKey, SigningKey};
 use serde::{Deserialize, Serialize};
 
 use crate::jose::jws::{self, Claims, JwsError};
@@ -27,18 +28,20 @@ pub enum ChangeError {
     /// More than [`ACCOUNT_CHANGES_MAX`].
     #[error("more than {ACCOUNT_CHANGES_MAX} changes of account")]
     TooMany,
-    /// Signed by another than the account before it, or for another publisher, or not a key.
+    /// Signed by another than the account before it, or for another publisher or account, or not a key.
     #[error("a change of account does not follow from the one before it")]
     Broken,
 }
 
 /// Signs that `new` takes over from the account `old` at `now` (seconds since 1970). It never expires.
 ///
+/// * `scope`: for what: a publisher id, or the node id of the old key and the account's name.
+///
 /// # Errors
 /// [`ChangeError`] if one of the keys is no P-256 key.
 pub fn sign(
     old: &SigningKey,
-    publisher_id: &[u8; 32],
+    scope: &[u8; 32],
     new: &PublicKey,
     now: u64,
 ) -> Result<String, ChangeError> {
@@ -47,7 +50,7 @@ pub fn sign(
     let claims = Claims {
         iss: String::new(),
         sub: new,
-        aud: hex::encode(publisher_id),
+        aud: hex::encode(scope),
         iat: now,
         exp: NEVER,
         jti: now.to_string(),
@@ -59,14 +62,27 @@ pub fn sign(
 /// Reads whom a token names: the old account and the new one.
 ///
 /// # Errors
-/// [`ChangeError`] if it is not signed by the old one for this publisher.
-pub fn verify(token: &str, publisher_id: &[u8; 32]) -> Result<(PublicKey, PublicKey), ChangeError> {
+/// [`ChangeError`] if it is not signed by the old one for this scope.
+pub fn verify(token: &str, scope: &[u8; 32]) -> Result<(PublicKey, PublicKey), ChangeError> {
     let (claims, old) = jws::verify::<ChangeData>(token.as_bytes(), TYP, ACCOUNT_CHANGE_BYTES_MAX)?;
     let new = PublicKey::from_p256_hex(&claims.sub).map_err(|_| ChangeError::Broken)?;
-    if claims.aud != hex::encode(publisher_id) {
+    if claims.aud != hex::encode(scope) {
         return Err(ChangeError::Broken);
     }
     Ok((old, new))
+}
+
+/// Reads a change of key of an account with this name, for whose old node id it was signed.
+///
+/// # Errors
+/// [`ChangeError`].
+pub fn verify_named(
+    token: &str,
+    name: &AccountName,
+) -> Result<(PublicKey, PublicKey), ChangeError> {
+    let (_, old) = jws::verify::<ChangeData>(token.as_bytes(), TYP, ACCOUNT_CHANGE_BYTES_MAX)?;
+    let node_id = keys::node_id(&old, name).map_err(|_| ChangeError::Broken)?;
+    verify(token, node_id.as_bytes())
 }
 
 /// Follows changes from the account that root version 1 names to the one that signs now, both as hex.
