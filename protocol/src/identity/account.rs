@@ -36,7 +36,7 @@ pub struct AccountData {
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It is in use.
-    Live(Live),
+    Live(Box<Live>),
     /// Another key has taken over; for good.
     Moved(Moved),
     /// It is no longer used; for good.
@@ -128,10 +128,10 @@ impl State {
     /// [`JwsError::Key`] if it is no P-256 key.
     pub fn live(key: &SigningKey) -> Result<Self, JwsError> {
         let agreement = AgreementKey::of_account(key).map_err(|_| JwsError::Key)?;
-        Ok(Self::Live(Live {
+        Ok(Self::Live(Box::new(Live {
             agreement: agreement.public(),
             changes: Vec::new(),
-        }))
+        })))
     }
 
     /// Longest life of its record.
