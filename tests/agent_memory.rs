@@ -1,10 +1,9 @@
 //! A device with little memory installs a large image by delta, and is killed on the way (threat Q93). The
-//! agent's peak is read from the kernel. Where `STREEMBIT_TEST_CGROUP` names a folder of the memory
-//! controller in which groups may be made, it also runs in one that is capped; without it, it says so.
+//! agent's peak is read from the kernel; `agent_capped` has a kernel that keeps it from taking more.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Instant;
 
@@ -14,16 +13,14 @@ use support::firmware::{Code, program};
 use support::mirror::Mirror;
 use support::programs::PATIENCE;
 
-use crate::agent_kill::{assert_finishes, assert_survived, with_older_system};
+use crate::agent_kill::{assert_survived, with_older_system};
 
 /// What a small device leaves to the agent.
-const MEMORY_BYTES: u64 = 32 << 20;
+pub(crate) const MEMORY_BYTES: u64 = 32 << 20;
 /// Bytes of the image, far more than that.
 const IMAGE_BYTES: usize = 256 << 20;
 /// Bytes of an image's block.
 const BLOCK_BYTES: usize = 1 << 20;
-/// Variable that names where groups may be made.
-const GROUPS: &str = "STREEMBIT_TEST_CGROUP";
 
 /// What an agent took and how it ended.
 #[derive(Debug)]
@@ -34,12 +31,12 @@ struct Ended {
 }
 
 /// Blocks over and over, edited here and there; for context mixing every 40th is a later version of a program.
-fn images(coder: Coder) -> [Vec<u8>; 2] {
+pub(crate) fn images(coder: Coder, image_bytes: usize) -> [Vec<u8>; 2] {
     let code = program(Code::Arm64, 6000, 1);
     let old = [&code[..], &noise("blocks", 12 << 20)].concat();
     let later = program(Code::Arm64, 6000, 2);
-    let mut new = Vec::with_capacity(IMAGE_BYTES);
-    for block in 0..IMAGE_BYTES / BLOCK_BYTES {
+    let mut new = Vec::with_capacity(image_bytes);
+    for block in 0..image_bytes / BLOCK_BYTES {
         let from = block * 77_777 % (old.len() - BLOCK_BYTES);
         let piece = if coder == Coder::Mixing && block % 40 == 7 {
             &later[block % 9..]
@@ -91,69 +88,6 @@ fn run(device: &Device, mut command: Command, kill_at: Option<u64>) -> Ended {
     }
 }
 
-/// A capped group of processes, removed when dropped.
-struct Group(PathBuf);
-
-impl Group {
-    /// `None`, and a line that says so, if none can be made.
-    fn new(name: &str) -> Option<Self> {
-        let Some(folder) = std::env::var_os(GROUPS) else {
-            eprintln!("SKIPPED: {GROUPS} names no folder for groups; no agent ran in a capped one");
-            return None;
-        };
-        let group = Path::new(&folder).join(format!("streembit-{}-{name}", std::process::id()));
-        if let Err(error) = fs::create_dir(&group) {
-            eprintln!(
-                "SKIPPED: {}: {error}; no agent ran in a capped group",
-                group.display()
-            );
-            return None;
-        }
-        Some(Self(group))
-    }
-
-    fn limit(&self, bytes: u64) {
-        let v2 = self.0.join("memory.max");
-        let file = if v2.exists() {
-            v2
-        } else {
-            self.0.join("memory.limit_in_bytes")
-        };
-        fs::write(file, bytes.to_string()).unwrap();
-    }
-
-    fn peak(&self) -> String {
-        let peaks = ["memory.peak", "memory.max_usage_in_bytes"];
-        let read = |name| fs::read_to_string(self.0.join(name)).ok();
-        peaks.into_iter().find_map(read).unwrap_or_default()
-    }
-
-    /// The same command, inside.
-    fn put(&self, command: &Command) -> Command {
-        let mut inside = Command::new("sh");
-        let script = "echo $$ > \"$1\" && shift && exec \"$@\"";
-        inside
-            .args(["-c", script, "sh"])
-            .arg(self.0.join("cgroup.procs"));
-        inside.arg(command.get_program()).args(command.get_args());
-        if let Some(folder) = command.get_current_dir() {
-            inside.current_dir(folder);
-        }
-        for (name, value) in command.get_envs() {
-            if let Some(value) = value {
-                inside.env(name, value);
-            }
-        }
-        inside
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        drop(fs::remove_dir(&self.0));
-    }
-}
-
 /// Kills at several places of the image, each followed by a run that finishes.
 fn killed_and_finished(factory: &Device, mirror: &Mirror, images: &[Content; 3]) {
     let mut killed = 0;
@@ -167,45 +101,20 @@ fn killed_and_finished(factory: &Device, mirror: &Mirror, images: &[Content; 3])
         let ended = run(&device, device.command(&["install"]), None);
         assert!(ended.status.code() == Some(40), "{moment}: {ended:?}");
         assert!(ended.peak_bytes <= MEMORY_BYTES, "{moment}: {ended:?}");
-        assert_finishes_again(&device, images, &moment);
+        assert_installed(&device, images, &moment);
     }
     assert!(killed >= 2, "only {killed} kills");
 }
 
 /// The run that finished left what the next one would.
-fn assert_finishes_again(device: &Device, images: &[Content; 3], moment: &str) {
+pub(crate) fn assert_installed(device: &Device, images: &[Content; 3], moment: &str) {
     assert!(device.slot("b") == images[1], "{moment}: not release 2");
     assert_survived(device, images, moment);
 }
 
-/// In a group that is too small the agent is killed for it; in one of 32 MiB it finishes.
-fn capped(name: &str, factory: &Device, mirror: &Mirror, images: &[Content; 3]) {
-    let Some(group) = Group::new(name) else {
-        return;
-    };
-    for mib in [2, 6, 9, 12] {
-        group.limit(mib << 20);
-        let device = factory.twin(&mirror.url());
-        let ended = run(&device, group.put(&device.command(&["install"])), None);
-        eprintln!("Q93: in a group of {mib} MiB: {ended:?}");
-        let moment = format!("in {mib} MiB");
-        assert_survived(&device, images, &moment);
-        assert_finishes(&device, images, &moment);
-    }
-    let device = factory.twin(&mirror.url());
-    group.limit(MEMORY_BYTES);
-    let ended = run(&device, group.put(&device.command(&["install"])), None);
-    eprintln!(
-        "Q93: in a group of 32 MiB: {ended:?}, the group's peak {}",
-        group.peak()
-    );
-    assert!(ended.status.code() == Some(40), "{ended:?}");
-    assert_finishes_again(&device, images, "in 32 MiB");
-}
-
 /// Installs, undisturbed and killed, by the smallest delta, which is that of `coder`.
 fn install(coder: Coder) {
-    let [old, new] = images(coder);
+    let [old, new] = images(coder, IMAGE_BYTES);
     let published = Published::images([&old, &new]);
     drop((old, new));
     let product = String::from_utf8(published.metadata()["3.cam.json"].clone()).unwrap();
@@ -224,10 +133,8 @@ fn install(coder: Coder) {
     let asked = mirror.take_asked();
     let whole = asked.iter().any(|path| path.contains(image.as_str()));
     assert!(!whole, "the whole image was fetched");
-    assert_finishes_again(&device, &images, "undisturbed");
+    assert_installed(&device, &images, "undisturbed");
     killed_and_finished(&factory, &mirror, &images);
-    let name = if is_mixed { "mixing" } else { "zstd" };
-    capped(name, &factory, &mirror, &images);
 }
 
 #[test]

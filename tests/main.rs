@@ -12,6 +12,7 @@
 )]
 
 mod agent_alarms;
+mod agent_capped;
 mod agent_kill;
 mod agent_memory;
 mod agent_refusals;

@@ -14,6 +14,7 @@ use agent::state::{State, StateFile};
 use clap::Parser as _;
 use cli::program::Program as _;
 use cli::{CliError, Exit};
+use delta::Coder;
 use manifests::author;
 use manifests::json::{self, Json};
 use tempfile::TempDir;
@@ -173,6 +174,11 @@ impl Published {
     /// The path in URLs of the newest release's first delta from another release.
     pub fn delta_path(&self) -> String {
         self.delta_path_where(|delta| delta["base_size"] != 0)
+    }
+
+    /// The path in URLs of the newest release's delta by a coder.
+    pub fn delta_path_of(&self, coder: Coder) -> String {
+        self.delta_path_where(|delta| delta["base_size"] != 0 && delta["format"] == coder.format())
     }
 
     /// The path of release 2's repack in URLs.

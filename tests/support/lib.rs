@@ -4,6 +4,7 @@
 //!
 //! * [`device`]: a publisher's repository, and devices that install from it
 //! * [`graph`]: a TUF repository with any graph of delegated roles, and a device that searches it
+//! * [`guest`]: small virtual machines with a kernel of their own
 //! * [`mirror`]: a web server over a folder that can be made to lie
 //! * [`network`]: nodes on loopback, and a peer that breaks the rules
 //! * [`programs`]: the real executables
@@ -27,6 +28,7 @@ pub mod device;
 pub mod firmware;
 pub mod foreign;
 pub mod graph;
+pub mod guest;
 pub mod mirror;
 pub mod network;
 pub mod programs;
