@@ -12,6 +12,8 @@ pub enum Context {
     Dht,
     /// Associated data of an encrypted key file, see [`crate::file`].
     KeyFile,
+    /// Where mail lies for an account.
+    Mailbox,
     /// Node ids, see [`crate::id`].
     NodeId,
     /// The message by whose signature a key behind a program or in a token shows that it is there.
@@ -22,10 +24,11 @@ pub enum Context {
 
 impl Context {
     /// Every context, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Agreement,
         Self::Dht,
         Self::KeyFile,
+        Self::Mailbox,
         Self::NodeId,
         Self::Possession,
         Self::Session,
@@ -37,6 +40,7 @@ impl Context {
             Self::Agreement => b"streembit/agreement/1",
             Self::Dht => b"streembit/dht/1",
             Self::KeyFile => b"streembit/keyfile/1",
+            Self::Mailbox => b"streembit/mailbox/1",
             Self::NodeId => b"streembit/node/1",
             Self::Possession => b"streembit/possession/1",
             Self::Session => b"streembit/session/1",

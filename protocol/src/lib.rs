@@ -9,6 +9,7 @@
 //! * [`jose`]: the strict JOSE profile: JWS with ES256, JWE with ECDH-ES+A256KW and A256GCM
 //! * [`identity`]: accounts, a key and a name each
 //! * [`dht`]: records of the DHT: key rule, signer, size, life, merge rule, one table
+//! * [`mailbox`]: where mail for somebody lies in the DHT
 //! * [`session`]: two accounts talk: handshake and encrypted channel
 //! * [`exchange`]: blocks of content-addressed blobs: chunk tree, wire, download, serving
 //!
@@ -38,4 +39,5 @@ pub mod exchange;
 pub mod identity;
 pub mod jose;
 pub mod limits;
+pub mod mailbox;
 pub mod session;

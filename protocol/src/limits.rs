@@ -51,6 +51,8 @@ pub const MAIL_LIFE_MAX: Duration = Duration::from_secs(72 * 3600);
 pub const MAIL_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of what a mail says: twice encoded as base64, and signed, it fits a record.
 pub const MAIL_CONTENT_BYTES_MAX: usize = 3 * 1024;
+/// Slots of an account for mail of those whom it doesn't know: each look takes as many look-ups.
+pub const PUBLIC_SLOTS: u8 = 16;
 /// Longest life of what a device tells of itself; it is signed again long before.
 pub const THING_LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Bytes of a thing record.
