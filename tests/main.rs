@@ -12,10 +12,13 @@
 )]
 
 mod agent_alarms;
+mod agent_disk;
 mod agent_kill;
 mod agent_memory;
 mod agent_refusals;
 mod agent_repair;
+mod agent_serves;
+mod agent_speeds;
 mod agent_syscalls;
 mod ceremony;
 mod clock;
