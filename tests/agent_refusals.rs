@@ -525,10 +525,10 @@ fn slot_is_forbidden_before_it_is_touched_s79_s82() {
 }
 
 /// A file system of one size, unmounted when dropped.
-struct SmallDisk(std::path::PathBuf);
+pub(crate) struct SmallDisk(std::path::PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &std::path::Path) -> Option<Self> {
+    pub(crate) fn mount(at: &std::path::Path) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mut command = Command::new("mount");
         command.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]);

@@ -33,11 +33,14 @@ fn missing() -> Option<&'static str> {
     }
     let mut rustc = Command::new("rustc");
     rustc.args(["--print", "target-libdir", "--target", TARGET]);
-    let folder = rustc
-        .current_dir(programs::repository_root())
-        .output()
-        .ok()?;
-    let folder = String::from_utf8(folder.stdout).ok()?;
+    let output = rustc.current_dir(programs::repository_root()).output();
+    let Ok(output) = output else {
+        return Some("rustc can't be started");
+    };
+    if !output.status.success() {
+        return Some("rustc does not know aarch64-unknown-linux-gnu");
+    }
+    let folder = String::from_utf8_lossy(&output.stdout).into_owned();
     (!Path::new(folder.trim()).exists())
         .then_some("rustup target aarch64-unknown-linux-gnu is not there")
 }

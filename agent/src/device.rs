@@ -25,6 +25,9 @@ const EARLIEST: u64 = 1_767_225_600;
 /// Refusals that are remembered, so that they are told once.
 const TOLD_MAX: usize = 16;
 
+/// Bytes that deltas leave free for journal and state: a data folder without room stops the device.
+const SPARE_BYTES: u64 = 512 * 1024;
+
 /// An opened device: this process alone may change it.
 #[derive(Debug)]
 pub struct Device {
@@ -195,15 +198,38 @@ impl Device {
     /// Where a blob is kept. The name has the size too: whoever may name a blob by a wrong size must
     /// not cut the file of the right one.
     pub fn blob_path(&self, blob: &Blob) -> PathBuf {
-        self.config
-            .data_directory
-            .join("blobs")
-            .join(file_name(blob))
+        self.blobs_folder().join(file_name(blob))
     }
 
     /// Where a blob's chunk level is kept.
     pub fn tree_path(&self, blob: &Blob) -> PathBuf {
         tree_path(&self.config.data_directory, blob)
+    }
+
+    /// Whether blobs may take so many bytes more. Where the file system doesn't say, they may.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let free = rustix::fs::statvfs(self.blobs_folder())
+            .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        free.map_or(true, |free| free >= bytes.saturating_add(SPARE_BYTES))
+    }
+
+    /// The blobs of the data folder, each whole or in part.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn blobs(&self) -> Result<Vec<Blob>, PathError> {
+        let folder = self.blobs_folder();
+        let at = |error| PathError::new(&folder, error);
+        let mut blobs = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(at)? {
+            let name = entry.map_err(at)?.file_name();
+            blobs.extend(name.to_str().and_then(blob_of_name));
+        }
+        Ok(blobs)
+    }
+
+    fn blobs_folder(&self) -> PathBuf {
+        self.config.data_directory.join("blobs")
     }
 
     /// Removes blobs and chunk levels other than those named, so that aborted runs don't fill the
@@ -278,6 +304,16 @@ fn tree_path(data: &Path, blob: &Blob) -> PathBuf {
 
 fn file_name(blob: &Blob) -> String {
     format!("{}-{}", blob.name(), blob.size)
+}
+
+/// The blob that is kept under this name.
+fn blob_of_name(name: &str) -> Option<Blob> {
+    let (digits, size) = name.split_once('-')?;
+    let mut root = [0; 32];
+    hex::decode_to_slice(digits, &mut root).ok()?;
+    let size = size.parse().ok()?;
+    let blob = Blob { root, size };
+    (file_name(&blob) == name).then_some(blob)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cli::exit::Context as _;
-use cli::{CliError, Exit};
+use cli::{CliError, Exit, durable};
 use keys::SigningKey;
 use node::NodeHandle;
 use node::blocks::fetch::{self, Destination, FetchError, FetchReport, Stopped};
@@ -31,6 +31,25 @@ const LINKS_WAITING_MAX: usize = 4;
 
 /// Bytes below which a fetch says nothing about the link.
 const MEASURED_BYTES_MIN: u64 = 1 << 20;
+
+/// Why a blob was not fetched.
+#[derive(Debug)]
+pub enum Unfetched {
+    /// The disk does not take it.
+    Disk(CliError),
+    /// The gate refused, or a task died.
+    Other(CliError),
+    /// No source delivers; what arrived stays for the next run.
+    Starved(CliError),
+}
+
+impl From<Unfetched> for CliError {
+    fn from(unfetched: Unfetched) -> Self {
+        match unfetched {
+            Unfetched::Disk(error) | Unfetched::Other(error) | Unfetched::Starved(error) => error,
+        }
+    }
+}
 
 /// All sources of one device.
 #[derive(Debug)]
@@ -98,14 +117,13 @@ impl Sources {
     /// byte is written.
     ///
     /// # Errors
-    /// [`CliError`]: [`Exit::Retry`] if no source delivers, [`Exit::No`] if the disk refuses; what
-    /// arrived stays for the next run. Those of `gate`.
+    /// [`Unfetched`]; what arrived stays for the next run. Those of `gate` are [`Unfetched::Other`].
     pub async fn fetch(
         &self,
         partial: &Partial,
         gate: impl AsyncFnOnce() -> Result<(), CliError>,
         progress: impl FnMut(u64),
-    ) -> Result<FetchReport, CliError> {
+    ) -> Result<FetchReport, Unfetched> {
         self.fetch_part(partial, None, gate, progress).await
     }
 
@@ -119,7 +137,7 @@ impl Sources {
         wanted: Option<ChunkMap>,
         gate: impl AsyncFnOnce() -> Result<(), CliError>,
         progress: impl FnMut(u64),
-    ) -> Result<FetchReport, CliError> {
+    ) -> Result<FetchReport, Unfetched> {
         let mut refused = None;
         let gate = async || {
             gate().await.map_err(|error| {
@@ -159,22 +177,27 @@ impl Sources {
         if let Ok(report) = &fetched {
             self.note_link(report, started.elapsed());
         }
-        fetched.map_err(|error| refused.unwrap_or_else(|| explain(&blob, &error)))
+        fetched.map_err(|error| match refused {
+            Some(refused) => Unfetched::Other(refused),
+            None => explain(&blob, &error),
+        })
     }
 }
 
-fn explain(blob: &Blob, error: &FetchError) -> CliError {
-    let exit = match error {
-        FetchError::Starved { .. } => Exit::Retry,
-        FetchError::Disk(_) | FetchError::Stopped | FetchError::Task(_) => Exit::No,
+fn explain(blob: &Blob, error: &FetchError) -> Unfetched {
+    let explained = |exit, fix| {
+        CliError::from_error(exit, format_args!("blob {}", blob.name()), error).hint(fix)
     };
-    let hint = match error {
-        FetchError::Starved { .. } => "run again later: what arrived is kept",
-        FetchError::Disk(_) | FetchError::Stopped | FetchError::Task(_) => {
-            "make room or check the disk, then run again"
+    match error {
+        FetchError::Starved { .. } => {
+            let fix = "run again later: what arrived is kept";
+            Unfetched::Starved(explained(Exit::Retry, fix))
         }
-    };
-    CliError::from_error(exit, format_args!("blob {}", blob.name()), error).hint(hint)
+        FetchError::Disk(_) => Unfetched::Disk(explained(Exit::No, durable::DISK_FIX)),
+        FetchError::Stopped | FetchError::Task(_) => {
+            Unfetched::Other(explained(Exit::No, "run again"))
+        }
+    }
 }
 
 /// Adds the sources of one fetch to those of an update.

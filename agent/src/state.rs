@@ -84,10 +84,27 @@ pub struct State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
-    /// Bytes per second that the last fetch brought.
+    /// Bytes per second that fetches brought of late.
     pub link: Option<u64>,
-    /// Image bytes per CPU second that the last delta by context mixing made.
+    /// Image bytes per CPU second that deltas by context mixing made of late.
     pub mixing: Option<u64>,
+}
+
+impl Measured {
+    /// Takes a sample of the link's speed into account.
+    pub fn note_link(&mut self, speed: u64) {
+        self.link = Some(half_way(self.link, speed));
+    }
+
+    /// Takes a sample of context mixing's speed into account.
+    pub fn note_mixing(&mut self, speed: u64) {
+        self.mixing = Some(half_way(self.mixing, speed));
+    }
+}
+
+/// One odd update must not decide the way of the next.
+fn half_way(old: Option<u64>, sample: u64) -> u64 {
+    old.map_or(sample, |old| old.midpoint(sample)).max(1)
 }
 
 impl State {

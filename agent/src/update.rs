@@ -3,6 +3,7 @@
 //! Every step is in the journal before it is taken, and each step leaves a state from which the next
 //! run finishes: the slot being written can't start, what was fetched is found again by its hashes.
 
+mod failure;
 mod repair;
 mod stream;
 mod ways;
@@ -53,6 +54,28 @@ pub struct Report {
     pub verified_by: Vec<String>,
     /// How long it took.
     pub seconds: f64,
+}
+
+/// Why an update did not come about.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: CliError,
+    /// The release whose installation was tried, if it came to that.
+    pub release: Option<u64>,
+}
+
+impl From<CliError> for Failed {
+    fn from(error: CliError) -> Self {
+        let release = None;
+        Self { error, release }
+    }
+}
+
+impl From<Failed> for CliError {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
 }
 
 /// How an update ended.
@@ -162,10 +185,13 @@ fn identify(
         let blob = blob_of(&release.image);
         let tree = match hashed.take().filter(|tree| tree.blob().size == blob.size) {
             Some(tree) => tree,
-            None => {
-                let tree = install::hash_prefix(&slot.device, blob.size);
-                tree.context(Exit::No, "running slot")?
-            }
+            None => match install::hash_prefix(&slot.device, blob.size) {
+                Ok(tree) => tree,
+                Err(error) => {
+                    tracing::warn!(%error, "what runs can't be read, so it stays unknown");
+                    return Ok(None);
+                }
+            },
         };
         if tree.blob() == blob {
             let image = image_of(release);
@@ -183,19 +209,19 @@ fn identify(
 /// Installs the newest release if there is one and policy allows it.
 ///
 /// # Errors
-/// [`CliError`]; the running slot is untouched, and the next run finishes.
+/// [`Failed`]; the running slot is untouched, and the next run finishes.
 pub async fn update(
     device: &mut Device,
     sources: &Sources,
     output: Output,
-) -> Result<Outcome, CliError> {
+) -> Result<Outcome, Failed> {
     let started = Instant::now();
     let found = look(device, sources).await?;
     let release = match found.decision {
         Decision::Install(release) => *release,
         Decision::UpToDate => return Ok(Outcome::UpToDate),
         Decision::Pending => return Ok(Outcome::RebootPending),
-        Decision::Refuse(why) => return Err(refused(&why)),
+        Decision::Refuse(why) => return Err(refused(&why).into()),
     };
     let target = device.other_slot()?;
     check_fallback(device, &target)?;
@@ -207,7 +233,11 @@ pub async fn update(
         output,
     };
     let catalog = found.checked.catalog;
-    let (way, sources_used) = ways::install_release(device, sources, &work, catalog).await?;
+    let installed = ways::install_release(device, sources, &work, catalog).await;
+    let (way, sources_used) = installed.map_err(|error| Failed {
+        error,
+        release: Some(release.release),
+    })?;
     let product = found.checked.repository.product(&device.pin.product);
     let signers = product.map_err(|error| refuse(&error))?.signers().iter();
     let report = Report {

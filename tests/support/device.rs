@@ -186,19 +186,33 @@ impl Published {
         self.delta_path_where(|delta| delta["base_size"] == 0)
     }
 
+    /// The paths of release 2's deltas from another release.
+    pub fn delta_paths(&self) -> Vec<String> {
+        self.delta_paths_where(|delta| delta["base_size"] != 0)
+    }
+
+    /// The path of its delta by context mixing.
+    pub fn mixing_path(&self) -> String {
+        self.delta_path_where(|delta| delta["format"] == delta::FORMAT_MIXING)
+    }
+
     fn delta_path_where(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> String {
+        self.delta_paths_where(wanted).swap_remove(0)
+    }
+
+    fn delta_paths_where(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> Vec<String> {
         let product = &self.metadata()["3.cam.json"];
         let text = String::from_utf8(product.clone()).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let targets = json["signed"]["targets"].as_object().unwrap();
-        let mut deltas = targets
+        let deltas = targets
             .values()
             .rev()
             .filter_map(|target| target["custom"]["deltas"].as_array())
             .flatten()
             .filter(|delta| wanted(delta))
             .filter_map(|delta| delta["blake3"].as_str());
-        format!("/blobs/{}", deltas.next().unwrap())
+        deltas.map(|blake3| format!("/blobs/{blake3}")).collect()
     }
 }
 
@@ -227,6 +241,8 @@ pub struct Device {
     pub patience: String,
     /// The bootstrap node, where it uses peers in place of the mirror.
     pub bootstrap: Option<String>,
+    /// Percent of charge that an update needs, where the folder `battery` says what there is.
+    pub min_battery: u8,
     url: String,
 }
 
@@ -253,6 +269,7 @@ impl Device {
             hardware: "cam-r3".to_owned(),
             patience: "2min".to_owned(),
             bootstrap: None,
+            min_battery: 0,
             url: url.to_owned(),
         }
     }
@@ -295,6 +312,7 @@ impl Device {
         let (kind, folder) = (self.kind.word(), self.folder.path().display());
         let text = format!(
             "[system]\ncompatible = '{}'\ndata-directory = '{folder}/data'\n\
+             power-supply = '{folder}/battery'\n\
              [slot.rootfs.0]\ndevice = '{folder}/slots/a'\ntype = '{kind}'\nbootname = 'A'\n\
              [slot.rootfs.1]\ndevice = '{folder}/slots/b'\ntype = '{kind}'\nbootname = 'B'\n\
              {}",
@@ -305,11 +323,27 @@ impl Device {
         path
     }
 
+    /// The folder of a battery that discharges.
+    pub fn battery(&self) -> PathBuf {
+        let battery = self.folder.path().join("battery/supply");
+        fs::create_dir_all(&battery).unwrap();
+        for (attribute, text) in [("type", "Battery"), ("status", "Discharging")] {
+            fs::write(battery.join(attribute), text).unwrap();
+        }
+        battery
+    }
+
+    /// Replaces the agent's state.
+    pub fn set_state(&self, state: &State) {
+        StateFile::new(&self.data("")).save(state).unwrap();
+    }
+
     fn sources(&self) -> String {
-        let patience = &self.patience;
+        let (patience, min) = (&self.patience, self.min_battery);
         match &self.bootstrap {
             None => format!(
-                "[streaming]\npeers = false\nmirrors = ['{}']\npatience = '{patience}'\n",
+                "[streaming]\npeers = false\nmirrors = ['{}']\npatience = '{patience}'\n\
+                 min-battery = {min}\n",
                 self.url
             ),
             Some(node) => format!(

@@ -1,6 +1,7 @@
 //! Programs run inside of other programs: under `strace`, `faketime`, `unshare`.
 
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Calls that change files, each counted by itself.
 pub const CALLS: &[&str] = &[
@@ -77,4 +78,27 @@ pub fn full_from(program: &Command, call: &str, number: usize) -> bool {
     let inject = format!("--inject={call}:error=ENOSPC:when={number}+");
     let strace = ["strace", "-qq", "-f", "-o", "/dev/null", &trace, &inject];
     through(&strace, program).status().unwrap().success()
+}
+
+/// Runs a program in each of whose threads a call on one file fails from the `number`th on.
+pub fn failing(
+    program: &Command,
+    (file, call): (&Path, &str),
+    error: &str,
+    number: usize,
+) -> ExitStatus {
+    let trace = format!("--trace={call}");
+    let inject = format!("--inject={call}:error={error}:when={number}+");
+    let file = format!("--trace-path={}", file.display());
+    let strace = [
+        "strace",
+        "-qq",
+        "-f",
+        "-o",
+        "/dev/null",
+        &trace,
+        &inject,
+        &file,
+    ];
+    through(&strace, program).status().unwrap()
 }

@@ -34,7 +34,7 @@ pub fn run(args: &Args, config: &Path, output: Output) -> Result<Exit, CliError>
             }
             Standing::Settled | Standing::RolledBack(_) => {}
         }
-        update::update(device, sources, progress).await
+        Ok(update::update(device, sources, progress).await?)
     })?;
     match outcome {
         Outcome::UpToDate => {

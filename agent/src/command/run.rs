@@ -1,6 +1,8 @@
 //! `streembit-agent run`: the daemon. It proves what runs, checks from time to time, installs, and
 //! serves to others what it holds.
 
+mod retries;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use protocol::dht::key::DhtKey;
 use protocol::exchange::tree::Blob;
 use serde_json::json;
 
+use retries::Retries;
+
 use super::{install, open, start_sources};
 use crate::device::Device;
 use crate::prove::{Standing, check_health, commit, reconcile};
@@ -20,9 +24,6 @@ use crate::slot::SlotKind;
 use crate::source::Sources;
 use crate::state::Image;
 use crate::update::{self, Outcome};
-
-/// After a check that failed, the next comes sooner.
-const RETRY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Options of run
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -96,6 +97,7 @@ async fn check_for_ever(
     output: Output,
 ) -> Result<Exit, CliError> {
     serve_held(device, sources).await?;
+    let mut retries = Retries::default();
     loop {
         let wait = match update::update(device, sources, output).await {
             Ok(Outcome::Installed(report)) => {
@@ -105,10 +107,10 @@ async fn check_for_ever(
             Ok(Outcome::RebootPending) => return restart(device),
             Ok(Outcome::UpToDate) if args.once => return Ok(Exit::Done),
             Ok(Outcome::UpToDate) => device.config.polling_interval,
-            Err(error) if args.once => return Err(error),
-            Err(error) => {
-                output.error("streembit-agent", &error);
-                device.config.polling_interval.min(RETRY_INTERVAL)
+            Err(failed) if args.once => return Err(failed.error),
+            Err(failed) => {
+                output.error("streembit-agent", &failed.error);
+                retries.wait(failed.release, device.config.polling_interval)
             }
         };
         tokio::time::sleep(with_jitter(wait)).await;
@@ -153,15 +155,8 @@ async fn serve_held(device: &Device, sources: &Sources) -> Result<(), CliError> 
     {
         held.push((blob, slot.device));
     }
-    let folder = device.config.data_directory.join("blobs");
-    for entry in std::fs::read_dir(&folder).context(Exit::No, folder.display())? {
-        let entry = entry.context(Exit::No, folder.display())?;
-        let size = entry.metadata().context(Exit::No, folder.display())?.len();
-        let mut root = [0; 32];
-        if hex::decode_to_slice(entry.file_name().as_encoded_bytes(), &mut root).is_ok() {
-            held.push((Blob { root, size }, entry.path()));
-        }
-    }
+    let kept = device.blobs().context(Exit::No, "data folder")?;
+    held.extend(kept.into_iter().map(|blob| (blob, device.blob_path(&blob))));
     for (blob, path) in held {
         let tree_path = device.tree_path(&blob);
         let found = tokio::task::spawn_blocking(move || {
@@ -169,7 +164,7 @@ async fn serve_held(device: &Device, sources: &Sources) -> Result<(), CliError> 
             let Some(tree) = partial.stored_tree()? else {
                 return Ok(None);
             };
-            let map = partial.scan(&tree)?;
+            let map = partial.scan(&tree);
             Ok(Some((tree, map, path)))
         });
         let found: Result<_, cli::durable::PathError> =

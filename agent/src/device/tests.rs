@@ -103,3 +103,42 @@ fn leftovers_of_aborted_runs_are_removed_s89() {
     device.keep_only(&[]).unwrap();
     assert!(!device.blob_path(&kept).exists());
 }
+
+#[test]
+fn names_of_kept_blobs_say_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = sample::device(folder.path(), b"image", "");
+    assert_eq!(device.blobs().unwrap(), []);
+    let blobs = [10, 1 << 40].map(|size| crate::update::blob_of(&sample::content("kept", size)));
+    for blob in &blobs {
+        fs::write(device.blob_path(blob), b"part").unwrap();
+    }
+    let name = blobs[0].name();
+    for other in [
+        name.clone(),
+        format!("{name}-"),
+        format!("{name}-010"),
+        format!("{name}-+10"),
+        format!("{name}-10-10"),
+        format!("{}-10", name.to_uppercase()),
+        format!("{}-10", &name[2..]),
+        "notes.txt".to_owned(),
+    ] {
+        fs::write(folder.path().join("data/blobs").join(other), b"").unwrap();
+    }
+    let mut found = device.blobs().unwrap();
+    found.sort_by_key(|blob| blob.size);
+    assert_eq!(found, blobs);
+}
+
+#[test]
+fn blobs_leave_room_for_journal_and_state_s82() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = sample::device(folder.path(), b"image", "");
+    assert!(device.has_room(0));
+    for bytes in [1 << 60, u64::MAX] {
+        assert!(!device.has_room(bytes), "{bytes}");
+    }
+    fs::remove_dir_all(folder.path().join("data/blobs")).unwrap();
+    assert!(device.has_room(u64::MAX), "nothing tells");
+}

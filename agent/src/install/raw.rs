@@ -112,7 +112,9 @@ pub fn apply_delta<R: Read + Seek>(
     let before = cpu_time();
     let made = match base {
         Some(base) => {
-            let mut base = File::open(base).map_err(|error| PathError::new(base, error))?;
+            let unreadable = |error| io::Error::other(PathError::new(base, error));
+            let mut base =
+                File::open(base).map_err(|error| delta::ApplyError::Base(unreadable(error)))?;
             delta::apply_in_place(delta, &mut base, &mut slot, segments, report)?
         }
         None => delta::apply_in_place(delta, &mut io::empty(), &mut slot, segments, report)?,

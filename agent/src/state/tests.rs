@@ -135,3 +135,16 @@ fn image_edited_by_hand_has_no_address() {
         assert_eq!(image.blob(), None, "{text}");
     }
 }
+
+#[test]
+fn one_sample_moves_what_was_measured_half_way() {
+    let mut measured = Measured::default();
+    measured.note_link(0);
+    assert_eq!(measured.link, Some(1), "never nothing");
+    measured.note_link(1_000_001);
+    assert_eq!((measured.link, measured.mixing), (Some(500_001), None));
+    for speed in [8_000_000, 4_000_000, u64::MAX] {
+        measured.note_mixing(speed);
+    }
+    assert_eq!(measured.mixing, Some(u64::MAX / 2 + 3_000_000));
+}

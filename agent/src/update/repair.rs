@@ -5,35 +5,38 @@ use std::ops::Range;
 
 use cli::progress::Progress;
 use manifests::release::DeltaRef;
-use node::blocks::fetch::FetchReport;
 use node::blocks::partial::Partial;
 use protocol::exchange::chunk_map::ChunkMap;
 use protocol::limits::CHUNK_BYTES;
 use serde_json::json;
 
-use super::ways::{Failure, fetch_image, go_on, image_path, open_partial};
-use super::{Work, blob_of, blocking};
+use super::failure::{Failure, Run};
+use super::ways::{check_room, fetch_image, go_on, image_path, open_partial};
+use super::{Work, blob_of, blocking, check_battery};
 use crate::device::Device;
-use crate::install::{self, InstallError};
+use crate::install;
 use crate::plan;
 use crate::source::{self, Sources};
 
-/// Gets `segments`, and nothing else, into the slot.
+/// Gets `segments`, and nothing else, into the slot. If it can't, what runs is no base in this run.
 pub(super) async fn repair(
     device: &mut Device,
     sources: &Sources,
     work: &Work<'_>,
     segments: &[u32],
-    used: &mut FetchReport,
+    run: &mut Run,
 ) -> Result<(), Failure> {
+    check_battery(device)?;
     let repack = plan::repack(work.release);
+    let repack = repack.filter(|repack| !run.is_useless(&blob_of(&repack.blob)));
     let data =
         json!({ "segments": segments.len(), "repack": repack.is_some(), "slot": work.target.name });
     device.record("repairing", data)?;
     if let Some(repack) = repack {
-        match from_repack(device, sources, work, (repack, segments), used).await {
+        match from_repack(device, sources, work, (repack, segments), run).await {
             Ok(()) => return Ok(()),
             Err(failure) if failure.leaves_other_ways() => {
+                run.set_aside(device, sources, blob_of(&repack.blob), &failure)?;
                 let why = failure.explain(work).to_string();
                 device.record("repair-failed", json!({ "why": why }))?;
             }
@@ -48,7 +51,9 @@ pub(super) async fn repair(
     };
     let ranges: Vec<Range<u64>> = segments.iter().map(range).collect();
     let wanted = chunks(image.chunk_count(), &ranges);
-    fetch_image(device, sources, work, Some(wanted), used).await
+    let repaired = fetch_image(device, sources, work, Some(wanted), run).await;
+    run.is_base_lost |= repaired.is_err();
+    repaired
 }
 
 async fn from_repack(
@@ -56,21 +61,26 @@ async fn from_repack(
     sources: &Sources,
     work: &Work<'_>,
     (repack, segments): (&DeltaRef, &[u32]),
-    used: &mut FetchReport,
+    run: &mut Run,
 ) -> Result<(), Failure> {
+    let failed = |error| Failure::of_install(error, work.target.kind);
     let image = blob_of(&work.release.image);
     let blob = blob_of(&repack.blob);
-    let partial = open_partial(device, blob, &device.blob_path(&blob))?;
-    let head = delta::head_range(image.size)
-        .map_err(|error| Failure::Way(InstallError::Delta(error.into())))?;
-    fetch(sources, &partial, &[head], used).await?;
+    let path = device.blob_path(&blob);
+    let partial = open_partial(device, blob, &path).map_err(Failure::Folder)?;
+    // Nothing is read while it is fetched: whoever reads what was not fetched waits for nothing.
+    partial.give_up();
+    let head = delta::head_range(image.size).map_err(delta::ApplyError::from);
+    let head = head.map_err(|error| failed(error.into()))?;
+    fetch(device, sources, &partial, &[head], run).await?;
     let (reader, expected) = (partial.reader(), repack.clone());
     let opened = blocking(move || install::open_delta(reader, &expected, &image)).await?;
-    let mut container = opened.map_err(Failure::Way)?;
+    let mut container = opened.map_err(failed)?;
     let payloads = segments
         .iter()
         .filter_map(|index| container.payload_range(*index));
-    fetch(sources, &partial, &payloads.collect::<Vec<_>>(), used).await?;
+    let payloads: Vec<_> = payloads.collect();
+    fetch(device, sources, &partial, &payloads, run).await?;
     let target = image_path(device, work.target, &image);
     let segments = segments.to_vec();
     let progress = Progress::start(work.output, "repair", image.size);
@@ -81,27 +91,29 @@ async fn from_repack(
         progress.finish();
         applied
     });
-    let applied = applied.await?.map_err(Failure::Way)?;
+    let applied = applied.await?.map_err(failed)?;
     match applied.left_out.first() {
         None => Ok(()),
         Some(&index) => {
             let error = delta::ApplyError::Hash { index };
-            Err(Failure::Way(error.into()))
+            Err(failed(error.into()))
         }
     }
 }
 
 /// Fetches the chunks that hold these ranges.
 async fn fetch(
+    device: &Device,
     sources: &Sources,
     partial: &Partial,
     ranges: &[Range<u64>],
-    used: &mut FetchReport,
+    run: &mut Run,
 ) -> Result<(), Failure> {
     let wanted = chunks(partial.blob().chunk_count(), ranges);
+    check_room(device, u64::from(wanted.held()) * CHUNK_BYTES)?;
     let fetched = sources.fetch_part(partial, Some(wanted), async || Ok(()), |_| {});
-    let report = fetched.await.map_err(Failure::of_fetch)?;
-    source::add(used, report);
+    let report = fetched.await.map_err(Failure::of_blob)?;
+    source::add(&mut run.used, report);
     Ok(())
 }
 

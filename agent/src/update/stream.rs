@@ -1,15 +1,18 @@
 //! A delta applied while it is fetched: each segment is verified and written as soon as its bytes are
 //! there, whatever peers they come from.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::pin::pin;
 
 use cli::CliError;
 use cli::progress::Progress;
 use manifests::release::DeltaRef;
-use node::blocks::fetch::FetchReport;
 use node::blocks::partial::Partial;
 
-use super::ways::{Failure, announce, go_on, image_path, open_partial, read_back, take_slot};
+use super::failure::{Failure, Run};
+use super::ways::{announce, check_room, go_on, image_path, open_partial, read_back, take_slot};
 use super::{Work, blob_of, blocking, repair};
 use crate::device::Device;
 use crate::install::{self, Applied};
@@ -19,6 +22,8 @@ use crate::source::{self, Sources};
 
 /// CPU time below which a speed is not worth remembering.
 const MEASURED_MICROS_MIN: u64 = 100_000;
+/// Bytes written below which it isn't either: a run that was cut leaves the next one the odd segment.
+const MEASURED_BYTES_MIN: u64 = 4 << 20;
 
 /// Fetches and applies `delta`, repairs what the base did not rebuild, then reads the image back.
 pub(super) async fn install_delta(
@@ -26,16 +31,17 @@ pub(super) async fn install_delta(
     sources: &Sources,
     work: &Work<'_>,
     delta: &DeltaRef,
-    used: &mut FetchReport,
+    run: &mut Run,
 ) -> Result<(), Failure> {
     let blob = blob_of(&delta.blob);
     let path = device.blob_path(&blob);
-    let partial = open_partial(device, blob, &path)?;
+    check_room(device, blob.size.saturating_sub(bytes_on_disk(&path)))?;
+    let partial = open_partial(device, blob, &path).map_err(Failure::Folder)?;
     let end = GiveUp(&partial);
     let fetching = async move {
         let fetched = sources.fetch(end.0, async || Ok(()), |_| {}).await;
         drop(end);
-        fetched.map_err(Failure::of_fetch)
+        fetched.map_err(Failure::of_blob)
     };
     let (report, applied) = {
         let mut fetching = pin!(fetching);
@@ -52,28 +58,37 @@ pub(super) async fn install_delta(
             }
         }
     };
-    source::add(used, report);
+    source::add(&mut run.used, report);
     announce(sources, &blob).await?;
     if delta.format == delta::FORMAT_MIXING {
         note_speed(device, &applied)?;
     }
     if !applied.left_out.is_empty() {
-        repair::repair(device, sources, work, &applied.left_out, used).await?;
+        if plan::is_repack(delta) {
+            // It can't repair itself.
+            run.note_useless(blob);
+        }
+        repair::repair(device, sources, work, &applied.left_out, run).await?;
     }
     let image = blob_of(&work.release.image);
     let target = image_path(device, work.target, &image);
-    read_back(device, &target, image).await
+    read_back(device, work, &target).await
+}
+
+/// What a file takes already, holes not counted.
+fn bytes_on_disk(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.blocks().saturating_mul(512))
 }
 
 /// Remembers how fast this device applies, for the next choice.
 fn note_speed(device: &mut Device, applied: &Applied) -> Result<(), CliError> {
     let micros = u64::try_from(applied.cpu.as_micros()).unwrap_or(u64::MAX);
-    if micros < MEASURED_MICROS_MIN {
+    if micros < MEASURED_MICROS_MIN || applied.written < MEASURED_BYTES_MIN {
         return Ok(());
     }
     let bytes = applied.written.saturating_mul(1_000_000);
     let mut state = device.state()?;
-    state.measured.mixing = Some((bytes / micros).max(1));
+    state.measured.note_mixing(bytes / micros);
     device.save_state(&state)
 }
 
@@ -94,6 +109,7 @@ async fn apply(
     delta: &DeltaRef,
     partial: &Partial,
 ) -> Result<Applied, Failure> {
+    let failed = |error| Failure::of_install(error, work.target.kind);
     let image = blob_of(&work.release.image);
     let base = match plan::is_repack(delta) {
         true => None,
@@ -106,7 +122,7 @@ async fn apply(
     let target = image_path(device, work.target, &image);
     let (reader, expected) = (partial.reader(), delta.clone());
     let opened = blocking(move || install::open_delta(reader, &expected, &image)).await?;
-    let mut container = opened.map_err(Failure::Way)?;
+    let mut container = opened.map_err(failed)?;
     // Only now, when header and table are what is signed, does the slot lose what it holds.
     if work.target.kind == SlotKind::Raw {
         take_slot(device, sources, work)?;
@@ -125,5 +141,5 @@ async fn apply(
         progress.finish();
         applied
     });
-    applied.await?.map_err(Failure::Way)
+    applied.await?.map_err(failed)
 }

@@ -14,13 +14,14 @@ use protocol::exchange::chunk_map::ChunkMap;
 use protocol::exchange::tree::{Blob, ChunkTree};
 use serde_json::json;
 
-use super::{Work, blob_of, blocking, stream};
+use super::failure::{Failure, Run};
+use super::{Work, blob_of, blocking, check_battery, stream};
 use crate::device::Device;
-use crate::install::{self, InstallError};
+use crate::install;
 use crate::plan::{self, Base, Circumstances, Way};
 use crate::power;
 use crate::slot::{Slot, SlotKind};
-use crate::source::{self, Sources};
+use crate::source::{self, Sources, Unfetched};
 use crate::state::Image;
 
 /// Bytes of a chunk level: 32 per chunk of the largest image.
@@ -47,23 +48,29 @@ pub(super) async fn install_release(
         .collect();
     keep.extend(work.release.deltas.iter().map(|delta| blob_of(&delta.blob)));
     device.keep_only(&keep).context(Exit::No, "data folder")?;
-    let mut used = FetchReport::default();
+    let mut run = Run::default();
     let mut failed = None;
     for way in plan::ways(work.release, base.as_ref(), &circumstances) {
-        match take_way(device, sources, work, &way, &mut used).await {
-            Ok(name) => {
+        if run.skips(&way) {
+            continue;
+        }
+        // What came before may have taken long.
+        check_battery(device)?;
+        match (take_way(device, sources, work, &way, &mut run).await, &way) {
+            (Ok(name), _) => {
                 note_link(device, sources)?;
-                return Ok((name, used));
+                return Ok((name, run.used));
             }
-            // A delta that does not fit or that nobody serves costs bandwidth, not the update (threats
-            // D30).
-            Err(failure) if failure.leaves_other_ways() && matches!(way, Way::Delta(_)) => {
+            // A delta that does not fit, finds no room or that nobody serves costs bandwidth, not the
+            // update (threats D30).
+            (Err(failure), Way::Delta(delta)) if failure.leaves_other_ways() => {
+                run.set_aside(device, sources, blob_of(&delta.blob), &failure)?;
                 let error = failure.explain(work);
                 let data = json!({ "why": error.to_string(), "slot": work.target.name });
                 device.record("delta-failed", data)?;
                 failed = Some(error);
             }
-            Err(failure) => return Err(failure.explain(work)),
+            (Err(failure), _) => return Err(failure.explain(work)),
         }
     }
     Err(failed.unwrap_or_else(|| CliError::new(Exit::No, "no way to the image")))
@@ -88,45 +95,6 @@ pub(super) fn take_slot(
     device.save_state(&state)
 }
 
-pub(super) enum Failure {
-    /// This way failed; another may do.
-    Way(InstallError),
-    /// Nobody delivers what this way needs.
-    Starved(CliError),
-    /// The update can't go on now.
-    Other(CliError),
-}
-
-impl Failure {
-    pub(super) fn of_fetch(error: CliError) -> Self {
-        match error.exit {
-            Exit::Retry => Self::Starved(error),
-            _ => Self::Other(error),
-        }
-    }
-
-    pub(super) const fn leaves_other_ways(&self) -> bool {
-        matches!(self, Self::Way(_) | Self::Starved(_))
-    }
-
-    pub(super) fn explain(self, work: &Work<'_>) -> CliError {
-        match self {
-            Self::Way(error) => {
-                let context = format!("slot {} was not written", work.target.name);
-                CliError::from_error(Exit::No, context, &error)
-                    .hint("the running system is untouched; run again to finish")
-            }
-            Self::Starved(error) | Self::Other(error) => error,
-        }
-    }
-}
-
-impl From<CliError> for Failure {
-    fn from(error: CliError) -> Self {
-        Self::Other(error)
-    }
-}
-
 /// Where the bytes of the running image are: the slot, or for directories the kept archive.
 pub(super) fn image_path(device: &Device, slot: &Slot, image: &Blob) -> PathBuf {
     match slot.kind {
@@ -145,8 +113,13 @@ async fn base_of(device: &Device, work: &Work<'_>) -> Result<Option<Base>, CliEr
     if !path.exists() {
         return Ok(None);
     }
-    let hashed = blocking(move || install::hash_prefix(&path, blob.size)).await?;
-    let hashed = hashed.context(Exit::No, "running slot")?;
+    let hashed = match blocking(move || install::hash_prefix(&path, blob.size)).await? {
+        Ok(hashed) => hashed,
+        Err(error) => {
+            tracing::warn!(%error, "what runs can't be read, so no delta starts from it");
+            return Ok(None);
+        }
+    };
     let modified = if hashed.blob() == blob {
         0
     } else {
@@ -179,7 +152,7 @@ fn note_link(device: &mut Device, sources: &Sources) -> Result<(), CliError> {
         return Ok(());
     };
     let mut state = device.state()?;
-    state.measured.link = Some(speed);
+    state.measured.note_link(speed);
     device.save_state(&state)
 }
 
@@ -207,16 +180,18 @@ async fn take_way(
     sources: &Sources,
     work: &Work<'_>,
     way: &Way,
-    used: &mut FetchReport,
+    run: &mut Run,
 ) -> Result<&'static str, Failure> {
+    let kind = work.target.kind;
     let image = blob_of(&work.release.image);
-    if work.target.kind == SlotKind::Raw {
+    if kind == SlotKind::Raw {
         // A slot that is too small keeps what it holds.
-        install::check_room(&work.target.device, image.size).map_err(Failure::Way)?;
+        install::check_room(&work.target.device, image.size)
+            .map_err(|error| Failure::of_install(error, kind))?;
     }
     let name = match way {
         Way::Delta(delta) => {
-            stream::install_delta(device, sources, work, delta, used).await?;
+            stream::install_delta(device, sources, work, delta, run).await?;
             if plan::is_repack(delta) {
                 "repack"
             } else {
@@ -224,11 +199,11 @@ async fn take_way(
             }
         }
         Way::Whole(_) => {
-            fetch_image(device, sources, work, None, used).await?;
+            fetch_image(device, sources, work, None, run).await?;
             "whole"
         }
     };
-    if work.target.kind == SlotKind::Dir {
+    if kind == SlotKind::Dir {
         take_slot(device, sources, work)?;
         let (archive, slot) = (device.blob_path(&image), work.target.device.clone());
         let progress = Progress::start(work.output, "extract", image.size);
@@ -236,7 +211,9 @@ async fn take_way(
             let mut report = |done| go_on(&progress, done);
             install::install_archive(&archive, &slot, &mut report)
         });
-        result.await?.map_err(|error| Failure::Way(error.into()))?;
+        result
+            .await?
+            .map_err(|error| Failure::of_install(error.into(), kind))?;
     }
     Ok(name)
 }
@@ -253,22 +230,37 @@ pub(super) async fn fetch_image(
     sources: &Sources,
     work: &Work<'_>,
     wanted: Option<ChunkMap>,
-    used: &mut FetchReport,
+    run: &mut Run,
 ) -> Result<(), Failure> {
+    let kind = work.target.kind;
     let image = blob_of(&work.release.image);
     let path = image_path(device, work.target, &image);
     let partial = open_partial(device, image, &path)?;
     let progress = Progress::start(work.output, "fetch", image.size);
-    let gate = async || match work.target.kind {
+    let gate = async || match kind {
         SlotKind::Raw => take_slot(device, sources, work),
         SlotKind::Dir => Ok(()),
     };
     let fetched = sources.fetch_part(&partial, wanted, gate, |done| progress.set(done));
     let fetched = fetched.await;
     progress.finish();
-    source::add(used, fetched.map_err(Failure::of_fetch)?);
+    if let Err(Unfetched::Starved(_)) = &fetched {
+        run.note_useless(image);
+    }
+    let report = fetched.map_err(|error| Failure::of_image(error, kind))?;
+    source::add(&mut run.used, report);
     announce(sources, &image).await?;
-    read_back(device, &path, image).await
+    read_back(device, work, &path).await
+}
+
+/// Whether the data folder takes so many bytes more of a delta.
+pub(super) fn check_room(device: &Device, bytes: u64) -> Result<(), Failure> {
+    if device.has_room(bytes) {
+        return Ok(());
+    }
+    let message = format!("data folder: a delta needs {bytes} bytes, and some to spare");
+    let error = CliError::new(Exit::No, message);
+    Err(Failure::Folder(error.hint(durable::DISK_FIX)))
 }
 
 /// Opens where the bytes of a blob go.
@@ -296,11 +288,15 @@ pub(super) async fn announce(sources: &Sources, blob: &Blob) -> Result<(), CliEr
 }
 
 /// Reads the image back from where it was written, and keeps its chunk level for serving it.
-pub(super) async fn read_back(device: &Device, path: &Path, image: Blob) -> Result<(), Failure> {
-    let path = path.to_owned();
+pub(super) async fn read_back(
+    device: &Device,
+    work: &Work<'_>,
+    path: &Path,
+) -> Result<(), Failure> {
+    let (image, path) = (blob_of(&work.release.image), path.to_owned());
     let tree = blocking(move || install::read_back(&path, &image))
         .await?
-        .map_err(Failure::Way)?;
+        .map_err(|error| Failure::of_install(error, work.target.kind))?;
     durable::replace(
         &device.tree_path(&image),
         &tree.encode(),

@@ -22,15 +22,15 @@ pub struct InPlace {
 /// A segment that the slot holds already is left as it is: the slot itself says where a run that was cut
 /// goes on, and what an older image has in common with the target is not written again. A segment that
 /// base and payload don't rebuild is left out, so that it can be had in another way; if none is left out and
-/// `segments` are all, the slot holds the target.
+/// `segments` are all, the slot holds the target. What of the slot can't be read is written anew.
 ///
 /// * `segments`: in any order.
 /// * `slot`: at least as large as the target; its position doesn't matter.
 /// * `progress`: called with the target's bytes done, after each segment.
 ///
 /// # Errors
-/// [`ApplyError::Cancelled`] when `progress` breaks, [`ApplyError::Output`] if the slot can't be read or
-/// written, [`ApplyError::Delta`] if the delta can't be read, [`ApplyError::Segment`].
+/// [`ApplyError::Cancelled`] when `progress` breaks, [`ApplyError::Output`] if the slot can't be written,
+/// [`ApplyError::Delta`] if the delta can't be read, [`ApplyError::Segment`].
 pub fn apply_in_place<R, B, S>(
     delta: &mut Delta<R>,
     base: &mut B,
@@ -49,7 +49,10 @@ where
     for index in segments {
         let range = delta.segment_range(index);
         let range = range.ok_or(ApplyError::Segment { index })?;
-        read(slot, &range, &mut segment).map_err(ApplyError::Output)?;
+        // What can't be read is made again: a bad sector is often a good one once it is written.
+        if read(slot, &range, &mut segment).is_err() {
+            segment.clear();
+        }
         let bytes = range.end.saturating_sub(range.start);
         if !delta.is_segment(index, &segment) {
             match delta.segment(index, base, &mut segment) {

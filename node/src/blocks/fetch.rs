@@ -291,7 +291,7 @@ async fn resume(partial: &Partial) -> Result<(Option<ChunkTree>, Option<ChunkMap
     let partial = partial.clone();
     let found = spawn_blocking(move || {
         let tree = partial.stored_tree()?;
-        let map = tree.as_ref().map(|tree| partial.scan(tree)).transpose()?;
+        let map = tree.as_ref().map(|tree| partial.scan(tree));
         Ok::<_, PathError>((tree, map))
     });
     Ok(found.await??)

@@ -102,14 +102,13 @@ impl Partial {
         durable::replace(&self.tree_path, bytes, Access::World)
     }
 
-    /// Finds the chunks that lie in the file already, one chunk of memory at a time.
-    ///
-    /// # Errors
-    /// [`PathError`] if the file can't be read.
-    pub fn scan(&self, tree: &ChunkTree) -> Result<ChunkMap, PathError> {
+    /// Finds the chunks that lie in the file already, one chunk of memory at a time. One that can't be
+    /// read is not there: a bad sector is often a good one once it is written.
+    pub fn scan(&self, tree: &ChunkTree) -> ChunkMap {
         let count = self.blob.chunk_count();
         let mut map = ChunkMap::empty(count);
         let mut buffer = Vec::new();
+        let mut unreadable = None;
         for chunk in 0..count {
             buffer.resize(
                 usize::try_from(self.blob.chunk_len(chunk)).unwrap_or(usize::MAX),
@@ -124,11 +123,14 @@ impl Partial {
                     self.arrivals.insert(chunk);
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-                Err(error) => return Err(PathError::new(&self.path, error)),
+                Err(error) => unreadable = Some(error),
                 Ok(()) => {}
             }
         }
-        Ok(map)
+        if let Some(error) = unreadable {
+            tracing::warn!(path = %self.path.display(), %error, "what can't be read is fetched again");
+        }
+        map
     }
 
     /// Gives a file the blob's length; a device has its own.
@@ -185,3 +187,6 @@ impl Partial {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

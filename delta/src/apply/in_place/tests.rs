@@ -17,6 +17,8 @@ const COUNT: u32 = 5;
 struct Slot {
     bytes: Cursor<Vec<u8>>,
     written: usize,
+    /// A sector that can't be read until it is written.
+    bad: Option<u64>,
 }
 
 impl Slot {
@@ -24,12 +26,22 @@ impl Slot {
         Self {
             bytes: Cursor::new(bytes.to_vec()),
             written: 0,
+            bad: None,
         }
+    }
+
+    fn touches_bad(&self, buffer: &[u8]) -> bool {
+        let start = self.bytes.position();
+        self.bad
+            .is_some_and(|bad| (start..start + buffer.len() as u64).contains(&bad))
     }
 }
 
 impl Read for Slot {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.touches_bad(buffer) {
+            return Err(io::Error::other("medium error"));
+        }
         self.bytes.read(buffer)
     }
 }
@@ -42,6 +54,9 @@ impl Seek for Slot {
 
 impl Write for Slot {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.touches_bad(bytes) {
+            self.bad = None;
+        }
         self.written += bytes.len();
         self.bytes.write(bytes)
     }
@@ -143,6 +158,24 @@ fn what_an_older_image_has_in_common_is_not_written() {
     );
     assert_eq!(all.unwrap(), []);
     assert_eq!(slot.written, 2 * SEGMENT + 1000);
+    assert!(*slot.bytes.get_ref() == target);
+}
+
+/// S82: the slot held the target, but a sector of it went bad; writing it anew is all it needs.
+#[test]
+fn what_the_slot_does_not_give_back_is_written_anew_s82() {
+    let (base, target, delta) = images();
+    let mut slot = Slot::holding(&target);
+    slot.bad = Some(2 * SEGMENT as u64 + 7);
+    let all = apply(
+        &delta,
+        (&base, &target),
+        &mut Cursor::new(&base),
+        &mut slot,
+        0..COUNT,
+    );
+    assert_eq!(all.unwrap(), []);
+    assert_eq!((slot.written, slot.bad), (SEGMENT, None));
     assert!(*slot.bytes.get_ref() == target);
 }
 
