@@ -12,11 +12,8 @@
 )]
 
 mod agent_alarms;
-<<<<<<< HEAD
 mod agent_capped;
-=======
 mod agent_disk;
->>>>>>> c8840cfc59841c7f95f819ffb722282ca93ee591
 mod agent_kill;
 mod agent_memory;
 mod agent_refusals;
