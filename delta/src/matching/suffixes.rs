@@ -13,15 +13,15 @@ const WHOLE_BYTES_MAX: usize = 72 << 20;
 const MARGIN_BYTES: usize = 4096;
 /// Bytes sorted at most (divsufsort counts in 31 bits); what is beyond is only found exactly.
 const TEXT_BYTES_MAX: usize = (1 << 31) - 2;
-/// Bytes that a match must have to be told.
+/// Bytes that a match must have to be told; they are looked up in the filter before searching.
 const MATCH_BYTES_MIN: usize = 8;
 /// Buckets: all values of the first two bytes.
 const BUCKETS: usize = 1 << 16;
 
-/// Searchable text: the base or parts of it, and its suffixes, sorted.
+/// Searchable text: the base or parts of it, its suffixes, sorted, and a filter of its windows.
 ///
-/// Five bytes of memory for each of the text, four where the text is the base itself: what is copied is at most
-/// four fifths of the base, so that both together take four bytes for each of the base.
+/// Five and a half bytes of memory for each of the text, a byte less where the text is the base itself: what is
+/// copied is at most four fifths of the base, so that it never takes more than four and a half for each of the base.
 #[derive(Debug)]
 pub(super) struct Suffixes<'a> {
     text: Cow<'a, [u8]>,
@@ -30,6 +30,7 @@ pub(super) struct Suffixes<'a> {
     sorted: Vec<i32>,
     /// Start of each bucket in `sorted`, and the end.
     buckets: Vec<u32>,
+    filter: Filter,
 }
 
 impl<'a> Suffixes<'a> {
@@ -48,17 +49,22 @@ impl<'a> Suffixes<'a> {
         let (text, parts) = gather(base, ranges);
         let sorted = divsufsort::sort(&text).into_parts().1;
         let buckets = buckets(&text);
+        let filter = Filter::new(&text);
         Self {
             text,
             parts,
             sorted,
             buckets,
+            filter,
         }
     }
 
     /// Place in the base and length of the longest match of a prefix of `pattern`, at least
     /// [`MATCH_BYTES_MIN`].
     pub(super) fn longest(&self, pattern: &[u8]) -> Option<(usize, usize)> {
+        if !self.filter.contains(*pattern.first_chunk()?) {
+            return None;
+        }
         let &[first, second] = pattern.first_chunk()?;
         let bucket = bucket(first, second);
         let (mut low, mut high) = (
@@ -160,4 +166,36 @@ fn buckets(text: &[u8]) -> Vec<u32> {
         starts[at + 1] += starts[at];
     }
     starts
+}
+
+/// A set of windows that may contain more than was put in.
+#[derive(Debug)]
+struct Filter {
+    words: Vec<u64>,
+}
+
+impl Filter {
+    fn new(text: &[u8]) -> Self {
+        // Four bits per window: one in five lookups of a missing window says yes.
+        let mut filter = Self {
+            words: vec![0; text.len() / 16 + 1],
+        };
+        for window in text.array_windows::<MATCH_BYTES_MIN>() {
+            let (word, bit) = filter.slot(*window);
+            filter.words[word] |= bit;
+        }
+        filter
+    }
+
+    /// Word and bit of a window.
+    const fn slot(&self, window: [u8; MATCH_BYTES_MIN]) -> (usize, u64) {
+        let hash = u64::from_le_bytes(window).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let word = (hash as u128 * self.words.len() as u128) >> 64;
+        (word as usize, 1 << ((hash >> 24) & 63))
+    }
+
+    fn contains(&self, window: [u8; MATCH_BYTES_MIN]) -> bool {
+        let (word, bit) = self.slot(window);
+        self.words[word] & bit != 0
+    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 
 use super::head;
 
-/// Bytes of an unpacked image. Two of them and what matching takes, six bytes for each in all, stay below
+/// Bytes of an unpacked image. Two of them and what matching takes, 6.5 bytes for each in all, stay below
 /// 1 GiB.
 pub(super) const UNPACKED_BYTES_MAX: u64 = 128 << 20;
 
