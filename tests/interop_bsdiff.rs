@@ -73,8 +73,8 @@ impl Pair {
         let args = [
             "delta",
             "apply",
-            word(&delta),
             word(&base),
+            word(&delta),
             "-o",
             word(&out),
         ];
@@ -189,6 +189,7 @@ fn delta_shows_its_parts() {
     let shown = programs::json("streembit-publisher", &args, pair.folder.path());
     assert_eq!(shown["format"], "bsdiff");
     assert_eq!(shown["target_size"], pair.target.len());
+    assert_eq!(shown["delta_size"], fs::metadata(&delta).unwrap().len());
     let parts = ["control", "differences", "literals"].map(|part| &shown["parts"][part]);
     let parts: u64 = parts.iter().map(|size| size.as_u64().unwrap()).sum();
     assert_eq!(parts + 32, fs::metadata(&delta).unwrap().len());
@@ -197,19 +198,19 @@ fn delta_shows_its_parts() {
     let args = [
         "delta",
         "apply",
-        word(&delta),
         word(&base),
+        word(&delta),
         "-o",
         word(&out),
     ];
     let shown = programs::json("streembit-publisher", &args, pair.folder.path());
-    assert_eq!(shown["size"], pair.target.len());
+    assert_eq!(shown["target_size"], pair.target.len());
     let hash = blake3::hash(&pair.target).to_string();
-    assert!(shown["blake3"].as_str().unwrap().contains(&hash));
+    assert_eq!(shown["target_blake3"], hash);
 }
 
 #[test]
-fn bsdiff_takes_no_coder_and_no_large_image() {
+fn bsdiff_takes_no_coder_no_threads_and_no_large_image() {
     let pair = Pair::programs();
     let (base, target) = (pair.path("old.img"), pair.path("new.img"));
     let args = [
@@ -220,10 +221,12 @@ fn bsdiff_takes_no_coder_and_no_large_image() {
         "--format",
         "bsdiff",
     ];
-    let with_coder = [&args[..], &["--coder", "zstd"]].concat();
-    let error = publisher::publisher(pair.folder.path(), &with_coder).unwrap_err();
-    assert_eq!(error.exit, Exit::Usage);
-    assert!(error.message().contains("--coder") && error.fix().is_some());
+    for option in [["--coder", "zstd"], ["--threads", "2"]] {
+        let with_it = [&args[..], &option].concat();
+        let error = publisher::publisher(pair.folder.path(), &with_it).unwrap_err();
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(error.message().contains(option[0]) && error.fix().unwrap().contains(option[0]));
+    }
     let large = fs::File::create(&target).unwrap();
     large
         .set_len(delta::limits::BSDIFF_CREATE_BYTES_MAX + 1)

@@ -269,7 +269,7 @@ fn delta_from_nothing_rebuilds_the_image_without_a_base() {
     let [delta, empty, to] = [&delta, &empty, &out].map(|path| path.to_str().unwrap());
     done(
         &place.repository(),
-        &["delta", "apply", delta, empty, "-o", to],
+        &["delta", "apply", empty, delta, "-o", to],
     );
     assert!(fs::read(out).unwrap() == bytes);
     // Noise is no smaller in pieces.
@@ -278,6 +278,45 @@ fn delta_from_nothing_rebuilds_the_image_without_a_base() {
     assert_eq!(released["deltas"], serde_json::json!([]));
     assert_eq!(released["left_out"][0]["from"], Value::Null);
     assert!(place.signed("1.1").is_empty());
+    done(&place.repository(), &["verify"]);
+}
+
+/// A delta from an image that has changed in the repository would be signed, and refused by every device.
+#[test]
+fn damaged_image_in_the_repository_is_no_base_and_the_file_is_named() {
+    let place = Place::new();
+    let old = image(1);
+    place.publish("1.0", &old, &[]).unwrap();
+    let path = place.repository().join("blobs");
+    let path = path.join(blake3::hash(&old).to_hex().as_str());
+    let mut longer = old.clone();
+    longer.push(0);
+    let mut flipped = old.clone();
+    flipped[1000] ^= 0x55;
+    let before = place.signed("1.0");
+    for (damaged, word) in [
+        (&old[..old.len() - 5000], "content"),
+        (&flipped, "content"),
+        (&longer, "longer"),
+    ] {
+        fs::write(&path, damaged).unwrap();
+        let error = place.publish("1.1", &image(2), &[]).unwrap_err();
+        assert_eq!(error.exit, Exit::No);
+        for words in [path.to_str().unwrap(), word] {
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        assert!(error.fix().unwrap().contains("--deltas 0 --from"));
+        assert_eq!(place.signed("1.0"), before, "nothing was signed");
+    }
+    // Deltas that don't start there are made all the same.
+    place.publish("1.1", &image(2), &["--deltas", "0"]).unwrap();
+    place
+        .publish("1.2", &image(3), &["--deltas", "0", "--from", "1.1"])
+        .unwrap();
+    assert!(!place.signed("1.2").is_empty());
+    // And so are all, once it is back.
+    fs::write(&path, &old).unwrap();
+    place.publish("1.3", &image(4), &["--from", "1.0"]).unwrap();
     done(&place.repository(), &["verify"]);
 }
 

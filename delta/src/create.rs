@@ -132,6 +132,12 @@ impl<'a> Matched<'a> {
         })
     }
 
+    /// What a delta made says of base and target: what was hashed here, to be compared with what is signed.
+    #[must_use]
+    pub const fn expected(&self) -> &Expected {
+        &self.expected
+    }
+
     /// Bytes of the target.
     #[must_use]
     pub const fn target_size(&self) -> u64 {
@@ -141,7 +147,7 @@ impl<'a> Matched<'a> {
     /// Makes a delta and, before writing it, applies it to the base and compares.
     ///
     /// The bytes depend on base, target, coder, level and the versions of this crate and zstd alone. Takes
-    /// up to 25 MiB of memory per thread.
+    /// up to 25 MiB of memory per thread, and twice the delta, on top of what [`Self::new`] took.
     ///
     /// * `progress`: called from the coding threads with the bytes of the target done so far; calls of
     ///   different threads may arrive out of order.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cli::exit::Context as _;
 use cli::progress::Progress;
 use cli::{CliError, Exit, Output, durable};
-use delta::{Coder, CreateOptions, Matched, Segments, Summary};
+use delta::{Coder, CreateOptions, Expected, Matched, Segments, Summary};
 use manifests::digest::Blake3;
 use manifests::release::{Content, DeltaRef};
 use protocol::exchange::tree::Blob;
@@ -15,13 +15,16 @@ use protocol::exchange::tree::Blob;
 use crate::bases::Base;
 use crate::repository::Layout;
 
+#[cfg(test)]
+mod tests;
+
 /// A delta must be smaller than this share of the image, in percent, to be worth its signature.
 const PAYS_BELOW_PERCENT: u64 = 80;
 
 /// A second delta from the same base must be smaller than this share of the first, in percent.
 const SAVES_BELOW_PERCENT: u64 = 95;
 
-/// Above this size deltas are made one by one, to bound memory.
+/// Above this size of any image deltas are made one by one, to bound memory.
 const PARALLEL_BYTES_MAX: u64 = 64 << 20;
 
 /// A delta that was made.
@@ -57,10 +60,11 @@ pub const fn coder_name(coder: Coder) -> &'static str {
 
 /// Makes deltas from `bases` to the stored image `new` and stores those that pay.
 ///
-/// Memory is about six images per job; images above 64 MiB are done one by one.
+/// Memory of a job: [`Matched::new`] and [`Matched::create`] say what they take. The new image is held once for all.
 ///
 /// # Errors
-/// [`CliError`] naming the base.
+/// [`CliError`] naming the base, or the file of a stored image that isn't the signed one. No further base is begun
+/// then; deltas stored before stay behind and do no harm, as nothing names them.
 pub fn make(
     layout: &Layout,
     bases: &[Base],
@@ -68,12 +72,8 @@ pub fn make(
     output: Output,
 ) -> Result<Vec<Made>, CliError> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let jobs = if new.size > PARALLEL_BYTES_MAX {
-        1
-    } else {
-        cores.min(bases.len()).max(1)
-    };
-    let target = read(layout, new)?;
+    let jobs = jobs(cores, bases, new);
+    let target = read(layout, new).map_err(|error| error.hint(NEW_FIX))?;
     let next = AtomicUsize::new(0);
     let made = Mutex::new(Vec::new());
     let failed = Mutex::new(None);
@@ -83,7 +83,10 @@ pub fn make(
             let target = (new, target.as_slice());
             match make_by_coders(layout, base, target, threads, output) {
                 Ok(deltas) => push(&made, (index, deltas)),
-                Err(error) => set(&failed, error),
+                Err(error) => {
+                    set(&failed, error);
+                    next.store(bases.len(), Ordering::Relaxed);
+                }
             }
         }
     };
@@ -98,6 +101,17 @@ pub fn make(
     let mut made = made.into_inner().unwrap_or_default();
     made.sort_by_key(|(index, _)| *index);
     Ok(made.into_iter().flat_map(|(_, deltas)| deltas).collect())
+}
+
+/// How many deltas are made at a time: one, where an image is large.
+fn jobs(cores: usize, bases: &[Base], new: &Content) -> usize {
+    let sizes = bases.iter().map(|base| base.image.size);
+    let largest = sizes.fold(new.size, u64::max);
+    if largest > PARALLEL_BYTES_MAX {
+        1
+    } else {
+        cores.min(bases.len()).max(1)
+    }
 }
 
 fn take<'a>(next: &AtomicUsize, bases: &'a [Base]) -> Option<(usize, &'a Base)> {
@@ -137,8 +151,9 @@ fn make_by_coders(
     threads: usize,
     output: Output,
 ) -> Result<Vec<Made>, CliError> {
-    let old = read(layout, &base.image)?;
+    let old = read(layout, &base.image).map_err(|error| error.hint(base_fix(base)))?;
     let matched = find(&old, target, base, output)?;
+    check_stored(layout, base, new, matched.expected())?;
     let coders: &[Coder] = match base.version {
         Some(_) => &[Coder::Zstd, Coder::Mixing],
         None => &[Coder::Zstd],
@@ -162,6 +177,41 @@ fn make_by_coders(
         });
     }
     Ok(made)
+}
+
+/// What to do if the new image isn't the signed one.
+const NEW_FIX: &str = "it is the new image, just written: check the disk, then release again";
+
+/// What to do if a stored base isn't the signed one.
+fn base_fix(base: &Base) -> String {
+    format!(
+        "it is the image of release {}: put back a good copy, such as a mirror's blobs/ has, or make deltas \
+         from other releases: --deltas 0 --from VERSION",
+        base.name()
+    )
+}
+
+/// Refuses a stored image that isn't the one its address says: a delta from it or to it would say so in its
+/// header, and every device would refuse it.
+fn check_stored(
+    layout: &Layout,
+    base: &Base,
+    new: &Content,
+    read: &Expected,
+) -> Result<(), CliError> {
+    let changed = |content: &Content| {
+        let file = layout.blob(&blob_of(content));
+        let rule = "its content is not the one that its name says";
+        CliError::new(Exit::No, format!("{}: {rule}", file.display()))
+    };
+    let old = &base.image;
+    if (&read.base, read.base_size) != (old.blake3.as_bytes(), old.size) {
+        return Err(changed(old).hint(base_fix(base)));
+    }
+    if (&read.target, read.target_size) != (new.blake3.as_bytes(), new.size) {
+        return Err(changed(new).hint(NEW_FIX));
+    }
+    Ok(())
 }
 
 /// Finds an image in a base.

@@ -8,7 +8,7 @@ use super::{
     malformed,
     part::Part,
 };
-use crate::limits::{BSDIFF_BUFFER_BYTES, BSDIFF_TARGET_BYTES_MAX};
+use crate::limits::{BSDIFF_BUFFER_BYTES, BSDIFF_EMPTY_OPERATIONS_MAX, BSDIFF_TARGET_BYTES_MAX};
 
 /// Reads the header of a bsdiff delta.
 ///
@@ -62,7 +62,7 @@ pub fn apply(
         base_size,
         position: 0,
         left: header.target_size,
-        operations_left: header.target_size.saturating_add(1),
+        empty_left: BSDIFF_EMPTY_OPERATIONS_MAX,
         bytes: vec![0; BSDIFF_BUFFER_BYTES],
         copied: vec![0; BSDIFF_BUFFER_BYTES],
     };
@@ -99,9 +99,9 @@ struct Applier<'a, B, D, W> {
     position: u64,
     /// Bytes of the target still to make.
     left: u64,
-    /// Operations that may follow. bsdiff goes on by a byte at least before each but the first; on periodic
-    /// images it makes hundreds in a row without output.
-    operations_left: u64,
+    /// Operations without output that may follow. Every byte made allows one more: work is bounded by what is
+    /// written.
+    empty_left: u64,
     /// Buffer for bytes of a stream, then of the output.
     bytes: Vec<u8>,
     /// Buffer for bytes of the base.
@@ -111,10 +111,6 @@ struct Applier<'a, B, D, W> {
 impl<B: Read + Seek, D: Read + Seek, W: Write> Applier<'_, B, D, W> {
     /// Applies one operation.
     fn step(&mut self) -> Result<(), BsdiffError> {
-        let Some(operations_left) = self.operations_left.checked_sub(1) else {
-            return malformed("more operations than bytes to make");
-        };
-        self.operations_left = operations_left;
         let [differences, literals, seek] = [self.number()?, self.number()?, self.number()?];
         let (Ok(differences), Ok(literals)) = (u64::try_from(differences), u64::try_from(literals))
         else {
@@ -127,7 +123,14 @@ impl<B: Read + Seek, D: Read + Seek, W: Write> Applier<'_, B, D, W> {
         let Some(left) = left else {
             return malformed("more output than declared");
         };
-        self.left = left;
+        let empty_left = match self.left.saturating_sub(left) {
+            0 => self.empty_left.checked_sub(1),
+            made => Some(self.empty_left.saturating_add(made)),
+        };
+        let Some(empty_left) = empty_left else {
+            return malformed("too many operations that make nothing");
+        };
+        (self.left, self.empty_left) = (left, empty_left);
         let end = self
             .position
             .checked_add(differences)

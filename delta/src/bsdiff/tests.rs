@@ -8,7 +8,10 @@ use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use super::{BsdiffError, Header, MAGIC, apply, create, inspect};
 use crate::{
     images::{Edit, Endless, noise},
-    limits::{BSDIFF_BUFFER_BYTES, BSDIFF_CREATE_BYTES_MAX, BSDIFF_TARGET_BYTES_MAX},
+    limits::{
+        BSDIFF_BUFFER_BYTES, BSDIFF_CREATE_BYTES_MAX, BSDIFF_EMPTY_OPERATIONS_MAX,
+        BSDIFF_TARGET_BYTES_MAX,
+    },
 };
 
 fn applied(base: &[u8], delta: &[u8], size: Option<u64>) -> Result<Vec<u8>, BsdiffError> {
@@ -271,16 +274,23 @@ fn rejects_more_in_any_part() {
     }
 }
 
-/// D35: a million operations without output. Makers need one per byte at most, and one before the first.
+/// D35: operations without output, of which 500 bytes hold 20 million. Each byte made allows one more.
 #[test]
 fn rejects_flood_of_empty_operations() {
-    let delta = delta_of(10, &vec![0; 3_000_000], &[], &[]);
-    refused(&applied(&[1; 10], &delta, None), "more operations");
-    let most: Vec<i64> = [vec![0; 30], vec![10, 0, 0]].concat();
-    assert!(applied(&[1; 10], &delta_of(10, &most, &[0; 10], &[]), None).is_ok());
-    let more: Vec<i64> = [vec![0; 33], vec![10, 0, 0]].concat();
-    let result = applied(&[1; 10], &delta_of(10, &more, &[0; 10], &[]), None);
-    refused(&result, "more operations");
+    let most = BSDIFF_EMPTY_OPERATIONS_MAX as usize;
+    let flood = |made: i64, empty: usize| {
+        let control = [&[made, 0, 0][..], &vec![0; 3 * empty], &[10 - made, 0, 0]].concat();
+        let delta = delta_of(10, &control, &[0; 10], &[]);
+        applied(&[1; 20], &delta, Some(10))
+    };
+    for made in [1, 4] {
+        let allowed = most + made as usize;
+        assert!(flood(made, allowed).is_ok(), "{made}");
+        refused(&flood(made, allowed + 1), "make nothing");
+    }
+    // Bytes that are still to come allow none.
+    let delta = delta_of(1 << 32, &vec![0; 3 * (most + 1)], &[], &[]);
+    refused(&applied(&[], &delta, None), "make nothing");
 }
 
 /// A periodic image, rotated: hundreds of operations in a row make nothing, and Debian's `bsdiff` writes them

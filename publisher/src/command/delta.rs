@@ -16,6 +16,9 @@ use delta::{ApplyError, CreateOptions, Delta, Expected, Info, Matched, Segments}
 use manifests::digest::Blake3;
 
 mod bsdiff;
+mod fault;
+
+use fault::Fault as _;
 
 /// Bytes read and hashed at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -51,15 +54,18 @@ pub struct MakeArgs {
     /// [default: mixing]
     #[arg(long, value_enum)]
     pub coder: Option<Coder>,
+    /// Threads that code, up to 25 MiB of memory each [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// Options of apply
 #[derive(Clone, Debug, clap::Args)]
 pub struct ApplyArgs {
+    /// The image that the delta starts from
+    pub base: PathBuf,
     /// The delta
     pub delta: PathBuf,
-    /// The image that it starts from
-    pub base: PathBuf,
     /// Where to write the image
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
@@ -152,8 +158,9 @@ fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
     let path = path_of(args, ".delta");
     let coder = delta::Coder::from(args.coder.unwrap_or(Coder::Mixing));
     let progress = Progress::start(output, "delta", target.len() as u64);
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let options = CreateOptions {
-        threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        threads: args.threads.map_or_else(cores, NonZeroUsize::get),
         coder,
         ..CreateOptions::default()
     };
@@ -164,8 +171,8 @@ fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
     progress.finish();
     durable::replace(&path, &bytes, durable::Access::World).context(Exit::No, "delta")?;
     let percent = percent(bytes.len(), target.len());
-    let value = serde_json::json!({ "delta": path, "size": summary.delta_size, "format": coder.format(),
-        "base_size": summary.base_size, "target_size": summary.target_size,
+    let value = serde_json::json!({ "delta": path, "delta_size": summary.delta_size,
+        "format": coder.format(), "base_size": summary.base_size, "target_size": summary.target_size,
         "segments": segments_value(&summary.segments) });
     let text = format!(
         "{}  {} ({} bytes, {percent:.1} % of the image)\nsegments  {}",
@@ -179,7 +186,8 @@ fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
 }
 
 fn apply(args: &ApplyArgs, output: Output) -> Result<Exit, CliError> {
-    let claims = inspect(&args.delta)?.claims;
+    let info = inspect(&args.delta).map_err(|error| error.hint(ApplyError::DELTA_FIX))?;
+    let claims = info.claims;
     let (base, base_size) = hash(&args.base, output)?;
     if (base, base_size) != (claims.base, claims.base_size) {
         let message = format!(
@@ -189,12 +197,19 @@ fn apply(args: &ApplyArgs, output: Output) -> Result<Exit, CliError> {
             claims.base_size,
             Blake3::new(claims.base)
         );
-        return Err(CliError::new(Exit::No, message));
+        let fix = match claims.base_size {
+            0 => "it starts from nothing: give /dev/null as BASE".to_owned(),
+            _ => format!(
+                "give the image with that hash; a publisher's repository has it as blobs/{}",
+                Blake3::new(claims.base)
+            ),
+        };
+        return Err(CliError::new(Exit::No, message).hint(fix));
     }
     place(&args.output, |part| rebuild(args, &claims, part, output))?;
     let blake3 = Blake3::new(claims.target).to_string();
-    let value =
-        serde_json::json!({ "image": args.output, "size": claims.target_size, "blake3": blake3 });
+    let value = serde_json::json!({ "image": args.output, "target_size": claims.target_size,
+        "target_blake3": blake3 });
     let text = format!(
         "{}  {}\nblake3  {blake3}",
         args.output.display(),
@@ -211,13 +226,9 @@ fn place<T>(image: &Path, write: impl FnOnce(&Path) -> Result<T, CliError>) -> R
     part.push(".part");
     let part = PathBuf::from(part);
     let written = write(&part).and_then(|result| {
-        let at = |error| PathError::new(image, error);
         fs::rename(&part, image)
-            .map_err(at)
-            .context(Exit::No, "image")?;
-        durable::sync_folder_of(image)
-            .map_err(at)
-            .context(Exit::No, "image")?;
+            .and_then(|()| durable::sync_folder_of(image))
+            .map_err(|error| fault::unwritten(image, error))?;
         Ok(result)
     });
     if written.is_err() {
@@ -235,24 +246,25 @@ fn rebuild(
     output: Output,
 ) -> Result<(), CliError> {
     let (reader, size) = open(&args.delta)?;
-    let mut opened = Delta::open(reader, size, claims).context(Exit::No, "delta")?;
+    let name = |error| fault::name(args, part, &error);
+    let mut opened = Delta::open(reader, size, claims).map_err(name)?;
     let mut base = open(&args.base)?.0;
-    let at = |error| PathError::new(part, error);
-    let file = File::create(part).map_err(at).context(Exit::No, "image")?;
+    let file = File::create(part).map_err(|error| fault::unwritten(part, error))?;
     let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
     let progress = Progress::start(output, "image", claims.target_size);
     let applied = delta::apply(&mut opened, &mut base, &mut writer, |done| {
         progress.set(done);
         ControlFlow::Continue(())
     });
-    applied.context(Exit::No, args.delta.display())?;
+    applied.map_err(name)?;
     progress.finish();
-    sync(writer).map_err(at).context(Exit::No, "image")
+    sync(writer, part)
 }
 
-fn sync(writer: BufWriter<File>) -> io::Result<()> {
-    let file = writer.into_inner();
-    file.map_err(io::IntoInnerError::into_error)?.sync_all()
+fn sync(writer: BufWriter<File>, part: &Path) -> Result<(), CliError> {
+    let file = writer.into_inner().map_err(io::IntoInnerError::into_error);
+    file.and_then(|file| file.sync_all())
+        .map_err(|error| fault::unwritten(part, error))
 }
 
 fn info(path: &Path, output: Output) -> Result<Exit, CliError> {
@@ -264,12 +276,12 @@ fn info(path: &Path, output: Output) -> Result<Exit, CliError> {
     } else {
         delta::FORMAT
     };
-    let value = serde_json::json!({ "format": format, "size": info.delta_size, "segment_size": info.segment_size,
-        "base_blake3": base, "base_size": claims.base_size,
-        "blake3": target, "target_size": claims.target_size,
+    let value = serde_json::json!({ "format": format, "delta_size": info.delta_size,
+        "segment_size": info.segment_size, "base_blake3": base, "base_size": claims.base_size,
+        "target_blake3": target, "target_size": claims.target_size,
         "segments": segments_value(&info.segments) });
     let text = format!(
-        "delta     {} ({} bytes)\nbase      {base}, {} bytes\nimage     {target}, {} bytes\nsegments  {}",
+        "delta     {} ({} bytes), {format}\nbase      {base}, {} bytes\nimage     {target}, {} bytes\nsegments  {}",
         human::bytes(info.delta_size),
         info.delta_size,
         claims.base_size,
@@ -295,8 +307,9 @@ fn segments_text(segments: &Segments) -> String {
 fn inspect(path: &Path) -> Result<Info, CliError> {
     let (reader, size) = open(path)?;
     let info = delta::inspect(BufReader::new(reader), size);
-    info.map_err(|error: ApplyError| error)
-        .context(Exit::No, path.display())
+    info.map_err(|error| {
+        CliError::from_error(Exit::No, path.display(), &error).hint("get the delta again")
+    })
 }
 
 /// A file and its size.
@@ -322,7 +335,8 @@ fn hash(path: &Path, output: Output) -> Result<([u8; 32], u64), CliError> {
         let count = file
             .read(&mut buffer)
             .map_err(|error| PathError::new(path, error))
-            .context(Exit::No, "base")?;
+            .context(Exit::No, "base")
+            .map_err(|error| error.hint(fault::BASE_FIX))?;
         let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {
             break;
         };

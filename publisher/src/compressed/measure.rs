@@ -108,7 +108,7 @@ fn reason(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::FileTooLarge {
         return format!(
             "what it would cost uncompressed isn't measured: unpacked, an image has more than {}; \
-             streembit-publisher delta make OLD NEW takes uncompressed ones of any size",
+             streembit-publisher delta make BASE TARGET takes uncompressed ones of any size",
             human::bytes(UNPACKED_BYTES_MAX)
         );
     }

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write as _};
 
-use super::unpack::{Packing, UNPACKED_BYTES_MAX, unpack};
+use super::unpack::{Packing, SMALL_PART_BYTES, SMALL_PARTS_MAX, UNPACKED_BYTES_MAX, unpack};
 use super::{Found, find};
 
 fn found(image: &[u8]) -> Option<Found> {
@@ -192,4 +192,27 @@ fn unpacking_stops_at_its_limit() {
     assert_eq!(unpack(&packed[..]).unwrap().len(), limit);
     let error = unpack(&[packed, zstd(b"!")].concat()[..]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
+}
+
+/// Parts cost time even if nothing is in them, and nine bytes are one.
+#[test]
+fn unpacking_stops_at_a_number_of_small_parts() {
+    let (most, size) = (SMALL_PARTS_MAX as usize, SMALL_PART_BYTES as usize);
+    for small in [&b""[..], b"!", &text(size - 1)] {
+        for pack in [gzip, bzip2, zstd] {
+            let packed = pack(small);
+            assert_eq!(
+                unpack(&packed.repeat(most)).unwrap().len(),
+                small.len() * most
+            );
+            let error = unpack(&packed.repeat(most + 1)).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+            assert!(
+                error.to_string().contains("more than 1000 parts"),
+                "{error}"
+            );
+        }
+    }
+    let parts = zstd(&text(size)).repeat(most + 1);
+    assert_eq!(unpack(&parts).unwrap().len(), size * (most + 1));
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use cli::durable::{self, PathError};
+use cli::durable;
 use cli::exit::Context as _;
 use cli::progress::Progress;
 use cli::{CliError, Exit, Output, human};
@@ -12,6 +12,7 @@ use delta::bsdiff::{self, BsdiffError, Header};
 use delta::limits::BSDIFF_CREATE_BYTES_MAX;
 use manifests::digest::Blake3;
 
+use super::fault::{self, Fault as _};
 use super::{ApplyArgs, BUFFER_BYTES, MakeArgs};
 
 /// Makes a delta.
@@ -19,9 +20,16 @@ use super::{ApplyArgs, BUFFER_BYTES, MakeArgs};
 /// # Errors
 /// [`CliError`] naming the file or the option.
 pub(super) fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
-    if args.coder.is_some() {
-        let message = "--coder goes with --format streembit: bsdiff has one coder, bzip2";
-        return Err(CliError::new(Exit::Usage, message).hint("leave out --coder or --format"));
+    let given = [
+        ("--coder", args.coder.is_some()),
+        ("--threads", args.threads.is_some()),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+        let message = format!(
+            "{option} goes with --format streembit: bsdiff has one coder, bzip2, and one thread"
+        );
+        let fix = format!("leave out {option} or --format");
+        return Err(CliError::new(Exit::Usage, message).hint(fix));
     }
     let [base, target] = super::images(args)?;
     let path = super::path_of(args, ".bsdiff");
@@ -39,7 +47,7 @@ pub(super) fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
         error => CliError::from_error(Exit::No, "delta", &error),
     })?;
     durable::replace(&path, &bytes, durable::Access::World).context(Exit::No, "delta")?;
-    let value = serde_json::json!({ "delta": path, "size": bytes.len(), "format": "bsdiff",
+    let value = serde_json::json!({ "delta": path, "delta_size": bytes.len(), "format": "bsdiff",
         "base_size": base.len(), "target_size": header.target_size, "parts": parts_value(&header) });
     let text = format!(
         "{}  {} ({} bytes, {:.1} % of the image)\nparts     {}",
@@ -61,7 +69,8 @@ pub(super) fn make(args: &MakeArgs, output: Output) -> Result<Exit, CliError> {
 pub(super) fn apply(args: &ApplyArgs, output: Output) -> Result<Exit, CliError> {
     let (size, blake3) = super::place(&args.output, |part| rebuild(args, part, output))?;
     let blake3 = Blake3::new(blake3).to_string();
-    let value = serde_json::json!({ "image": args.output, "size": size, "blake3": blake3 });
+    let value = serde_json::json!({ "image": args.output, "target_size": size,
+        "target_blake3": blake3 });
     let text = format!(
         "{}  {}\nblake3  {blake3}",
         args.output.display(),
@@ -75,21 +84,19 @@ pub(super) fn apply(args: &ApplyArgs, output: Output) -> Result<Exit, CliError> 
 /// Applies a delta into `part`, whole and synced; its size and hash.
 fn rebuild(args: &ApplyArgs, part: &Path, output: Output) -> Result<(u64, [u8; 32]), CliError> {
     let (mut delta, _) = super::open(&args.delta)?;
-    let header = inspect(&args.delta, &mut delta)?;
+    let header =
+        inspect(&args.delta, &mut delta).map_err(|error| error.hint(BsdiffError::DELTA_FIX))?;
     let (mut base, _) = super::open(&args.base)?;
-    let at = |error| PathError::new(part, error);
-    let file = File::create(part).map_err(at).context(Exit::No, "image")?;
+    let file = File::create(part).map_err(|error| fault::unwritten(part, error))?;
     let mut image = Image {
         writer: BufWriter::with_capacity(BUFFER_BYTES, file),
         hasher: blake3::Hasher::new(),
         progress: Progress::start(output, "image", header.target_size),
     };
     bsdiff::apply(&mut base, &mut delta, None, &mut image)
-        .context(Exit::No, args.delta.display())?;
+        .map_err(|error| fault::name(args, part, &error))?;
     image.progress.finish();
-    super::sync(image.writer)
-        .map_err(at)
-        .context(Exit::No, "image")?;
+    super::sync(image.writer, part)?;
     Ok((header.target_size, *image.hasher.finalize().as_bytes()))
 }
 
@@ -120,7 +127,7 @@ impl Write for Image {
 pub(super) fn info(path: &Path, output: Output) -> Result<Exit, CliError> {
     let (mut delta, size) = super::open(path)?;
     let header = inspect(path, &mut delta)?;
-    let value = serde_json::json!({ "format": "bsdiff", "size": size,
+    let value = serde_json::json!({ "format": "bsdiff", "delta_size": size,
         "target_size": header.target_size, "parts": parts_value(&header) });
     let text = format!(
         "delta     {} ({size} bytes), bsdiff\nimage     {} bytes\nparts     {}",
@@ -133,7 +140,9 @@ pub(super) fn info(path: &Path, output: Output) -> Result<Exit, CliError> {
 }
 
 fn inspect(path: &Path, delta: &mut File) -> Result<Header, CliError> {
-    bsdiff::inspect(delta).context(Exit::No, path.display())
+    bsdiff::inspect(delta).map_err(|error| {
+        CliError::from_error(Exit::No, path.display(), &error).hint("get the delta again")
+    })
 }
 
 fn parts_value(header: &Header) -> serde_json::Value {
