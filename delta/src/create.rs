@@ -114,8 +114,8 @@ pub struct Matched<'a> {
 }
 
 impl<'a> Matched<'a> {
-    /// Finds `target` in `base`. Takes up to four and a half bytes of memory per byte of the base beside both
-    /// images: six and a half images in all, where both are as large.
+    /// Finds `target` in `base`. Takes up to four bytes of memory per byte of the base beside both images: six
+    /// images in all, where both are as large.
     ///
     /// * `base`, `target`: up to [`BASE_BYTES_MAX`] and [`crate::limits::TARGET_BYTES_MAX`] bytes.
     ///

@@ -15,13 +15,17 @@ const MARGIN_BYTES: usize = 4096;
 const TEXT_BYTES_MAX: usize = (1 << 31) - 2;
 /// Bytes that a match must have to be told; they are looked up in the filter before searching.
 const MATCH_BYTES_MIN: usize = 8;
+/// Of so many suffixes one is not kept, which makes room for the filter. A match that starts there
+/// is found a byte later, and extended back.
+const SUFFIXES: usize = 16;
 /// Buckets: all values of the first two bytes.
 const BUCKETS: usize = 1 << 16;
 
 /// Searchable text: the base or parts of it, its suffixes, sorted, and a filter of its windows.
 ///
-/// Five and a half bytes of memory for each of the text, a byte less where the text is the base itself: what is
-/// copied is at most four fifths of the base, so that it never takes more than four and a half for each of the base.
+/// Four bytes of memory for each of the text while it is sorted and afterwards, one more where it is not the base
+/// itself: what is copied is at most four fifths of the base, so that it never takes more than four for each of the
+/// base.
 #[derive(Debug)]
 pub(super) struct Suffixes<'a> {
     text: Cow<'a, [u8]>,
@@ -47,7 +51,9 @@ impl<'a> Suffixes<'a> {
     /// Sorts these ranges of `base`.
     fn over(base: &'a [u8], ranges: &[Range<usize>]) -> Self {
         let (text, parts) = gather(base, ranges);
-        let sorted = divsufsort::sort(&text).into_parts().1;
+        let mut sorted = divsufsort::sort(&text).into_parts().1;
+        sorted.retain(|place| is_kept(*place as usize));
+        sorted.shrink_to_fit();
         let buckets = buckets(&text);
         let filter = Filter::new(&text);
         Self {
@@ -148,6 +154,10 @@ fn gather<'a>(base: &'a [u8], ranges: &[Range<usize>]) -> (Cow<'a, [u8]>, Vec<(u
     (Cow::Owned(text), parts)
 }
 
+const fn is_kept(place: usize) -> bool {
+    place % SUFFIXES != SUFFIXES - 1
+}
+
 fn bucket(first: u8, second: u8) -> usize {
     usize::from(u16::from_be_bytes([first, second]))
 }
@@ -155,12 +165,10 @@ fn bucket(first: u8, second: u8) -> usize {
 /// Where suffixes with each two first bytes start in the sorted order.
 fn buckets(text: &[u8]) -> Vec<u32> {
     let mut starts = vec![0; BUCKETS + 1];
-    for pair in text.windows(2) {
-        starts[bucket(pair[0], pair[1]) + 1] += 1;
-    }
     // The last suffix has one byte: it sorts first among those with that byte.
-    if let Some(&last) = text.last() {
-        starts[bucket(last, 0) + 1] += 1;
+    let seconds = text.iter().skip(1).chain([&0]);
+    for (place, (first, second)) in text.iter().zip(seconds).enumerate() {
+        starts[bucket(*first, *second) + 1] += u32::from(is_kept(place));
     }
     for at in 0..BUCKETS {
         starts[at + 1] += starts[at];
@@ -176,9 +184,9 @@ struct Filter {
 
 impl Filter {
     fn new(text: &[u8]) -> Self {
-        // Four bits per window: one in five lookups of a missing window says yes.
+        // Two bits per window: two in five lookups of a missing window say yes.
         let mut filter = Self {
-            words: vec![0; text.len() / 16 + 1],
+            words: vec![0; text.len() / 32 + 1],
         };
         for window in text.array_windows::<MATCH_BYTES_MIN>() {
             let (word, bit) = filter.slot(*window);

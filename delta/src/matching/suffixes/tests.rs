@@ -2,9 +2,10 @@
 
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
-use super::{MARGIN_BYTES, MATCH_BYTES_MIN, Suffixes, residue};
+use super::{MARGIN_BYTES, MATCH_BYTES_MIN, Suffixes, is_kept, residue};
 use crate::{images::noise, matching::blocks::Anchor};
 
+/// Longest prefix of the pattern at any place of the base whose suffix is kept.
 fn longest_by_trying(base: &[u8], pattern: &[u8]) -> usize {
     let common = |at: usize| {
         base[at..]
@@ -13,7 +14,11 @@ fn longest_by_trying(base: &[u8], pattern: &[u8]) -> usize {
             .take_while(|(a, b)| a == b)
             .count()
     };
-    (0..base.len()).map(common).max().unwrap_or(0)
+    (0..base.len())
+        .filter(|place| is_kept(*place))
+        .map(common)
+        .max()
+        .unwrap_or(0)
 }
 
 #[test]
@@ -49,6 +54,16 @@ fn parts_are_searched_in_places_of_the_base() {
             .longest(&base[3000..3100])
             .is_none_or(|(_, length)| length < 5)
     );
+}
+
+/// One suffix of sixteen is left out: what starts there is found from the next byte on.
+#[test]
+fn a_suffix_left_out_is_found_a_byte_later() {
+    let base = noise(2, 1000);
+    let suffixes = Suffixes::new(&base, &[]);
+    assert_eq!(suffixes.sorted.len(), 1000 - 62);
+    assert_eq!(suffixes.longest(&base[495..600]), None);
+    assert_eq!(suffixes.longest(&base[496..600]), Some((496, 104)));
 }
 
 #[test]
