@@ -20,11 +20,13 @@ pub enum Context {
     Possession,
     /// Sessions between two accounts.
     Session,
+    /// Digits that two people compare by voice.
+    VerificationCode,
 }
 
 impl Context {
     /// Every context, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Agreement,
         Self::Dht,
         Self::KeyFile,
@@ -32,6 +34,7 @@ impl Context {
         Self::NodeId,
         Self::Possession,
         Self::Session,
+        Self::VerificationCode,
     ];
 
     /// Returns the ASCII bytes that go first into the hash or the associated data.
@@ -44,6 +47,7 @@ impl Context {
             Self::NodeId => b"streembit/node/1",
             Self::Possession => b"streembit/possession/1",
             Self::Session => b"streembit/session/1",
+            Self::VerificationCode => b"streembit/code/1",
         }
     }
 }

@@ -9,6 +9,8 @@
 //! * [`jose`]: the strict JOSE profile: JWS with ES256, JWE with ECDH-ES+A256KW and A256GCM
 //! * [`identity`]: accounts, a key and a name each
 //! * [`dht`]: records of the DHT: key rule, signer, size, life, merge rule, one table
+//! * [`contacts`]: whom an account knows; offers, codes to compare
+//! * [`messages`]: what contacts say to each other
 //! * [`mailbox`]: where mail for somebody lies in the DHT
 //! * [`session`]: two accounts talk: handshake and encrypted channel
 //! * [`exchange`]: blocks of content-addressed blobs: chunk tree, wire, download, serving
@@ -34,10 +36,12 @@
     )
 )]
 
+pub mod contacts;
 pub mod dht;
 pub mod exchange;
 pub mod identity;
 pub mod jose;
 pub mod limits;
 pub mod mailbox;
+pub mod messages;
 pub mod session;

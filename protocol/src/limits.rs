@@ -50,9 +50,33 @@ pub const MAIL_LIFE_MAX: Duration = Duration::from_secs(72 * 3600);
 /// Bytes of a mail record.
 pub const MAIL_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of what a mail says: twice encoded as base64, and signed, it fits a record.
-pub const MAIL_CONTENT_BYTES_MAX: usize = 3 * 1024;
+pub const MAIL_CONTENT_BYTES_MAX: usize = 3 * 1024 + 512;
 /// Slots of an account for mail of those whom it doesn't know: each look takes as many look-ups.
 pub const PUBLIC_SLOTS: u8 = 16;
+/// Bytes of an offer of contact: what a QR code of medium size holds, with room.
+pub const OFFER_BYTES_MAX: usize = 1024;
+/// Addresses in an offer.
+pub const OFFER_ADDRESSES_MAX: usize = 4;
+/// Offers of an account that are open at a time.
+pub const OFFERS_MAX: usize = 64;
+/// Contacts of an account.
+pub const CONTACTS_MAX: usize = 1024;
+/// Of these, people who ask and whom nobody has answered.
+pub const STRANGERS_MAX: usize = 64;
+/// Bytes of a message, signed: it must fit a mail.
+pub const MESSAGE_BYTES_MAX: usize = MAIL_CONTENT_BYTES_MAX;
+/// How long a message may be under way, from mail to mail.
+pub const MESSAGE_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Bytes of a text: it fits a message if few of its characters need escapes.
+pub const TEXT_BYTES_MAX: usize = 2048;
+/// Messages that one receipt is for.
+pub const RECEIPT_IDS_MAX: usize = 32;
+/// Bytes of a file's name (`NAME_MAX` of Linux).
+pub const FILE_NAME_BYTES_MAX: usize = 255;
+/// Bytes of a file that is offered: 16 TiB, what ext4 holds.
+pub const FILE_BYTES_MAX: u64 = 1 << 44;
+/// Bytes of a piece of a file.
+pub const FILE_PIECE_BYTES_MAX: usize = 32 * 1024;
 /// Longest life of what a device tells of itself; it is signed again long before.
 pub const THING_LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Bytes of a thing record.

@@ -1,4 +1,5 @@
-//! Where mail lies: slots that two accounts count up together, and a few that anybody can compute.
+//! Where mail lies: slots that two accounts count up together, one for each offer, and a few that anybody can
+//! compute.
 //!
 //! Two contacts share a secret, so nobody else can tell which slots are theirs, or fill them first. Who isn't a
 //! contact yet writes to one of the public slots of an account, which depends on its own key.
@@ -7,6 +8,7 @@ use hkdf::Hkdf;
 use keys::{AgreementKey, AgreementPublicKey, Context, KeyError, NodeId, PublicKey};
 use sha2::{Digest as _, Sha256};
 
+use crate::contacts::offer::OfferSecret;
 use crate::dht::mail::Slot;
 use crate::limits::PUBLIC_SLOTS;
 
@@ -49,6 +51,17 @@ impl Way {
             .map_err(|_| KeyError::InvalidSecret)?;
         Ok(Slot(slot))
     }
+}
+
+/// The slot for the request of whoever was given an offer, which nobody else can compute:
+/// `SHA-256("streembit/mailbox/1" ‖ secret ‖ recipient)`.
+pub fn offer_slot(secret: &OfferSecret, recipient: &NodeId) -> Slot {
+    let hash = Sha256::new()
+        .chain_update(Context::Mailbox.as_bytes())
+        .chain_update(secret.as_bytes())
+        .chain_update(recipient.as_bytes())
+        .finalize();
+    Slot(hash.into())
 }
 
 /// The public slots of an account, in all of which it looks for mail of those whom it doesn't know:

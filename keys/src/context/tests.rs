@@ -24,6 +24,7 @@ fn strings_never_change() {
             "streembit/node/1",
             "streembit/possession/1",
             "streembit/session/1",
+            "streembit/code/1",
         ]
     );
 }

@@ -62,3 +62,15 @@ fn strangers_write_where_the_recipient_looks() {
         .collect();
     assert_eq!(used, slots, "all of them, by different senders");
 }
+
+#[test]
+fn an_offer_has_a_slot_of_its_own() {
+    let [one, other]: [OfferSecret; 2] =
+        ["01", "02"].map(|byte| byte.repeat(16).try_into().unwrap());
+    let slots = [
+        offer_slot(&one, &node_id(1)),
+        offer_slot(&other, &node_id(1)),
+        offer_slot(&one, &node_id(2)),
+    ];
+    assert_eq!(BTreeSet::from(slots).len(), 3);
+}

@@ -37,11 +37,13 @@ pub enum ChannelError {
     UsedUp,
 }
 
-/// An open channel, as one side has it.
+/// An open channel, as one side has it: two directions, which different tasks may hold.
 #[derive(Debug)]
 pub struct Channel {
-    sending: Sending,
-    receiving: Receiving,
+    /// To the other side.
+    pub sending: Sending,
+    /// From the other side.
+    pub receiving: Receiving,
 }
 
 impl Channel {
@@ -61,25 +63,26 @@ impl Channel {
         }
     }
 
-    /// Seals a frame of at most [`SESSION_FRAME_BYTES_MAX`] bytes with what is added.
+    /// Seals a frame, see [`Sending::seal`].
     ///
     /// # Errors
-    /// [`ChannelError::Shape`] if it is longer, [`ChannelError::UsedUp`].
+    /// Those of [`Sending::seal`].
     pub fn seal(&mut self, plain: &[u8], now: u64) -> Result<Vec<u8>, ChannelError> {
         self.sending.seal(plain, now)
     }
 
-    /// Opens a frame.
+    /// Opens a frame, see [`Receiving::open`].
     ///
     /// # Errors
-    /// [`ChannelError`]; nothing has changed then.
+    /// Those of [`Receiving::open`].
     pub fn open(&mut self, frame: &[u8]) -> Result<Vec<u8>, ChannelError> {
         self.receiving.open(frame)
     }
 }
 
+/// The direction to the other side.
 #[derive(Debug)]
-struct Sending {
+pub struct Sending {
     key: Secret,
     epoch: u32,
     counter: u64,
@@ -88,7 +91,11 @@ struct Sending {
 }
 
 impl Sending {
-    fn seal(&mut self, plain: &[u8], now: u64) -> Result<Vec<u8>, ChannelError> {
+    /// Seals a frame of at most [`SESSION_FRAME_BYTES_MAX`] bytes with what is added.
+    ///
+    /// # Errors
+    /// [`ChannelError::Shape`] if it is longer, [`ChannelError::UsedUp`].
+    pub fn seal(&mut self, plain: &[u8], now: u64) -> Result<Vec<u8>, ChannelError> {
         let bytes = plain.len().saturating_add(HEAD_BYTES + TAG_BYTES);
         if bytes > SESSION_FRAME_BYTES_MAX {
             return Err(ChannelError::Shape);
@@ -108,15 +115,20 @@ impl Sending {
     }
 }
 
+/// The direction from the other side.
 #[derive(Debug)]
-struct Receiving {
+pub struct Receiving {
     current: Epoch,
     /// The epoch before, for frames that come late.
     before: Option<Epoch>,
 }
 
 impl Receiving {
-    fn open(&mut self, frame: &[u8]) -> Result<Vec<u8>, ChannelError> {
+    /// Opens a frame.
+    ///
+    /// # Errors
+    /// [`ChannelError`]; nothing has changed then.
+    pub fn open(&mut self, frame: &[u8]) -> Result<Vec<u8>, ChannelError> {
         if frame.len() > SESSION_FRAME_BYTES_MAX {
             return Err(ChannelError::Shape);
         }
