@@ -26,8 +26,8 @@ pub const COLUMNS_BYTES_MAX: usize = SEGMENT_BYTES as usize / 2;
 pub const PRIMER_BYTES_MAX: u64 = SEGMENT_BYTES as u64;
 
 /// Bytes of a primer and of the payload that it is for: both are in memory at a time, and a payload with much
-/// to gain from a primer is far below five eighths of a segment.
-pub const PRIMED_BYTES_MAX: u64 = PRIMER_BYTES_MAX + SEGMENT_BYTES as u64 / 8 * 5;
+/// to gain from a primer is below three quarters of a segment.
+pub const PRIMED_BYTES_MAX: u64 = PRIMER_BYTES_MAX + SEGMENT_BYTES as u64 / 4 * 3;
 
 /// Window of a zstd frame in bytes, as declared by the frame: no segment needs more than itself.
 ///

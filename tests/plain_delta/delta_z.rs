@@ -98,7 +98,7 @@ fn expand_runs(
 fn read_streams(payload: &[u8], segment: &Segment<'_>) -> Result<[Vec<u8>; 7], String> {
     let mut input = Input::new(payload);
     let primer = read_primer(&mut input, segment.base)?;
-    let fits = primer.is_empty() || primer.len() + payload.len() <= 13 << 17;
+    let fits = primer.is_empty() || primer.len() + payload.len() <= 7 << 18;
     check(fits, "primer too large for the payload")?;
     let mut sizes = [(0, 0); 7];
     for entry in &mut sizes {

@@ -1,5 +1,5 @@
-//! One zstd frame (RFC 8878) of known decompressed size, decoded in one go into a buffer of that
-//! size: no window is allocated, and no number of the frame decides about memory.
+//! A stream of known size: its bytes as they are, or one zstd frame (RFC 8878) that is not as long, decoded in one
+//! go into a buffer of that size: no window is allocated, and no number of the frame decides about memory.
 
 use std::io;
 
@@ -17,15 +17,15 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Bits of the descriptor that say how long a dictionary's id is: we have none, nor an id of 0.
 const DICTIONARY_ID: u8 = 3;
 
-/// Compresses `bytes` to one frame; nothing becomes nothing.
+/// Compresses `bytes` to one frame, or leaves them as they are if that is not smaller.
 ///
 /// # Errors
 /// What zstd reports.
 pub(super) fn encode(bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
-    if bytes.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut frame = zstd::bulk::compress(bytes, level)?;
+    if frame.len() >= bytes.len() {
+        return Ok(bytes.to_vec());
+    }
     frame.shrink_to_fit();
     Ok(frame)
 }
@@ -43,7 +43,7 @@ pub(super) fn encode_primed(bytes: &[u8], primer: &[u8], level: i32) -> io::Resu
     compressor.compress(bytes)
 }
 
-/// Decompresses one frame to exactly `size` bytes.
+/// Returns exactly `size` bytes: `frame` itself if it has so many, else what it holds.
 ///
 /// * `size`: trusted and bounded by the caller; allocated.
 ///
@@ -66,15 +66,8 @@ pub(super) fn decode_with(
     (stream, frame): (&'static str, &[u8]),
     size: usize,
 ) -> Result<Vec<u8>, CodecError> {
-    let wrong_size = CodecError::Malformed {
-        defect: "a stream has another size than declared",
-    };
-    if size == 0 {
-        return if frame.is_empty() {
-            Ok(Vec::new())
-        } else {
-            Err(wrong_size)
-        };
+    if frame.len() == size {
+        return Ok(frame.to_vec());
     }
     let actual = window(frame).ok_or(CodecError::Malformed {
         defect: "no zstd frame",
@@ -96,7 +89,9 @@ pub(super) fn decode_with(
             source: reported(code),
         })?;
     if written != size {
-        return Err(wrong_size);
+        return Err(CodecError::Malformed {
+            defect: "a stream has another size than declared",
+        });
     }
     Ok(bytes)
 }
