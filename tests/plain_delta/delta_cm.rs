@@ -49,7 +49,10 @@ pub(super) fn decode_begun<'a>(
     let mut input = Input::new(payload);
     let (size, packed) = (input.u32()? as usize, input.u32()? as usize);
     check(size <= segment.size, "literals too many")?;
-    let stream = unpack(&mut DCtx::create(), input.take(packed)?, size)?;
+    let stream = match packed {
+        0 => input.take(size)?.to_vec(),
+        _ => unpack(&mut DCtx::create(), input.take(packed)?, size)?,
+    };
     let mut stream = Input::new(&stream);
     let mut code = Code::new(input.rest())?;
     let mut operations = Operations {

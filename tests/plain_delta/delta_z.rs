@@ -121,7 +121,10 @@ fn read_streams(payload: &[u8], segment: &Segment<'_>) -> Result<[Vec<u8>; 7], S
             primed.map_err(|_| "primer refused")?;
         }
         let packed = usize::try_from(packed).map_err(|_| "packed too large")?;
-        streams[index] = unpack(&mut context, input.take(packed)?, size as usize)?;
+        streams[index] = match packed {
+            0 => input.take(size as usize)?.to_vec(),
+            _ => unpack(&mut context, input.take(packed)?, size as usize)?,
+        };
     }
     check(input.is_empty(), "bytes after the streams")?;
     Ok(streams)

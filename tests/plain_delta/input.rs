@@ -77,8 +77,9 @@ pub(super) fn unpack(
     stream: &[u8],
     size: usize,
 ) -> Result<Vec<u8>, String> {
-    if stream.len() == size {
-        return Ok(stream.to_vec());
+    if size == 0 {
+        check(stream.is_empty(), "packed bytes in an empty stream")?;
+        return Ok(Vec::new());
     }
     let mut header = Input::new(stream);
     check(header.u32()? == 0xfd2f_b528, "not a zstd frame")?;

@@ -1,7 +1,7 @@
 //! Type 3: the operations of type 1, every number and byte of them coded by context mixing.
 //!
 //! One arithmetic code carries all: for each operation its numbers, the tokens of its copy, its literals.
-//! Models start fresh in every segment. Literals that don't compress stand apart, as one zstd frame.
+//! Models start fresh in every segment. Literals that don't compress stand apart, as one stream.
 
 mod arithmetic;
 mod guesses;
@@ -18,12 +18,14 @@ use arithmetic::{BitCoder, Decoder, Encoder};
 use literals::Literals;
 use operations::Operations;
 use words::Words;
+use zstd::zstd_safe::DCtx;
 
 use super::{
     CodecError, Segment, malformed,
     operation::Operation,
     references::{References, Stretch, Window},
-    split_front, word, zstd_frame,
+    split_front, word,
+    zstd_frame::{self, Packed},
 };
 use crate::{kind::Machine, limits::SEGMENT_BYTES};
 
@@ -81,7 +83,7 @@ pub(crate) fn encode(
     level: i32,
 ) -> io::Result<Option<Vec<u8>>> {
     let literals = apart(operations, output, level)?;
-    let (plain, frame) = literals.unwrap_or_default();
+    let (plain, packed) = literals.unwrap_or_default();
     let mut coder = Encoder::new();
     let given = Given {
         operations,
@@ -91,24 +93,24 @@ pub(crate) fn encode(
     let mut made = Vec::new();
     let mut base = Cursor::new(base);
     let coded = code(&mut coder, given, (segment, machine), &mut base, &mut made);
-    let sizes = [plain.len(), frame.len()].map(u32::try_from);
-    let ([Ok(size), Ok(packed)], Ok(())) = (sizes, coded) else {
+    let sizes = [packed.size, packed.told()].map(u32::try_from);
+    let ([Ok(size), Ok(told)], Ok(())) = (sizes, coded) else {
         return Ok(None);
     };
     let mut payload = size.to_le_bytes().to_vec();
-    payload.extend(packed.to_le_bytes());
-    payload.extend(frame);
+    payload.extend(told.to_le_bytes());
+    payload.extend(packed.bytes);
     payload.extend(coder.finish());
     Ok(Some(payload))
 }
 
-/// The literals and their frame, if zstd finds next to nothing in them: then neither will the models, which
+/// The literals, also packed, if zstd finds next to nothing in them: then neither will the models, which
 /// take a thousand times longer.
 fn apart(
     operations: &[Operation],
     output: &[u8],
     level: i32,
-) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+) -> io::Result<Option<(Vec<u8>, Packed)>> {
     let mut literals = Vec::new();
     let mut rest = output;
     for operation in operations {
@@ -117,10 +119,10 @@ fn apart(
         literals.extend(taken);
         rest = after;
     }
-    let frame = zstd_frame::encode(&literals, level)?;
-    let saved = literals.len().saturating_sub(frame.len());
+    let packed = Packed::new(&literals, level)?;
+    let saved = literals.len().saturating_sub(packed.bytes.len());
     let compresses = saved > literals.len() / 32;
-    Ok((!compresses && !literals.is_empty()).then_some((literals, frame)))
+    Ok((!compresses && !literals.is_empty()).then_some((literals, packed)))
 }
 
 /// Decodes a segment, see [`super::decode`].
@@ -142,8 +144,8 @@ pub(super) fn decode(
     if size > segment.size {
         return malformed("more literals than the segment has bytes");
     }
-    let frame = split_front(&mut payload, packed)?;
-    let literals = zstd_frame::decode("literals", frame, size)?;
+    let stream = ("literals", &mut payload);
+    let literals = zstd_frame::take(&mut DCtx::create(), stream, (size, packed))?;
     let Some(mut coder) = Decoder::new(payload) else {
         return malformed("payload ends before its code");
     };

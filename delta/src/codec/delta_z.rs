@@ -1,7 +1,7 @@
 //! Type 1: copies from the base with differences, and literals, in the manner of bsdiff.
 //!
 //! `output = (base[position..][..copy] + differences) ‖ literals`, operation after operation. Seven
-//! streams, each one zstd frame: the three columns of the operations, the three of the differences
+//! streams, each one zstd frame or stored: the three columns of the operations, the three of the differences
 //! (see [`super::differences`]), the literals, in which calls are told as in [`super::calls`]; all
 //! counts are varints. The payload starts with the [`Primer`] of the literals, then size and
 //! compressed size of each stream. A position is told as the distance from where the operation before
@@ -108,17 +108,12 @@ fn streams<B: Read + Seek>(
     let known = primer.read(base)?;
     let mut context = DCtx::create();
     let mut streams = [const { Vec::new() }; 7];
-    for (index, ((stream, name), (size, packed))) in
-        streams.iter_mut().zip(STREAMS).zip(declared).enumerate()
-    {
-        let Some((frame, after)) = rest.split_at_checked(packed) else {
-            return malformed("payload ends before its streams");
-        };
+    let named = streams.iter_mut().zip(STREAMS);
+    for (index, ((stream, name), sizes)) in named.zip(declared).enumerate() {
         if index == LITERALS && !known.is_empty() {
             zstd_frame::prime(&mut context, name, &known)?;
         }
-        *stream = zstd_frame::decode_with(&mut context, (name, frame), size)?;
-        rest = after;
+        *stream = zstd_frame::take(&mut context, (name, &mut rest), sizes)?.into_owned();
     }
     if !rest.is_empty() {
         return malformed("payload goes on after its streams");

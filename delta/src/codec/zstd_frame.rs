@@ -1,11 +1,11 @@
-//! A stream of known size: its bytes as they are, or one zstd frame (RFC 8878) that is not as long, decoded in one
-//! go into a buffer of that size: no window is allocated, and no number of the frame decides about memory.
+//! Streams: each its bytes as they are, or one zstd frame (RFC 8878) of known decompressed size, decoded in one go into a buffer of that
+//! size: no window is allocated, and no number of the frame decides about memory.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use zstd::zstd_safe::{self, DCtx};
 
-use super::CodecError;
+use super::{CodecError, split_front};
 use crate::limits::WINDOW_BYTES_MAX;
 
 #[cfg(test)]
@@ -17,17 +17,69 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Bits of the descriptor that say how long a dictionary's id is: we have none, nor an id of 0.
 const DICTIONARY_ID: u8 = 3;
 
-/// Compresses `bytes` to one frame, or leaves them as they are if that is not smaller.
+/// Compresses `bytes` to one frame; nothing becomes nothing.
 ///
 /// # Errors
 /// What zstd reports.
 pub(super) fn encode(bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
-    let mut frame = zstd::bulk::compress(bytes, level)?;
-    if frame.len() >= bytes.len() {
-        return Ok(bytes.to_vec());
+    if bytes.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut frame = zstd::bulk::compress(bytes, level)?;
     frame.shrink_to_fit();
     Ok(frame)
+}
+
+/// A stream as it stands in a payload: compressed, or as it is if that is not smaller.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Packed {
+    /// Bytes of its content.
+    pub(super) size: usize,
+    /// One frame, or the content.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Packed {
+    /// Compresses a stream.
+    ///
+    /// # Errors
+    /// What zstd reports.
+    pub(super) fn new(stream: &[u8], level: i32) -> io::Result<Self> {
+        let frame = encode(stream, level)?;
+        let is_smaller = frame.len() < stream.len();
+        Ok(Self {
+            size: stream.len(),
+            bytes: if is_smaller { frame } else { stream.to_vec() },
+        })
+    }
+
+    /// Bytes of the frame, 0 if there is none.
+    pub(super) const fn told(&self) -> usize {
+        if self.bytes.len() < self.size {
+            self.bytes.len()
+        } else {
+            0
+        }
+    }
+}
+
+/// Takes a stream from the front of `rest`: a frame of `packed` bytes, or if that is 0 the `size` bytes themselves.
+///
+/// * `size`: trusted and bounded by the caller; allocated.
+///
+/// # Errors
+/// Those of [`decode`].
+pub(super) fn take<'a>(
+    context: &mut DCtx<'_>,
+    (name, rest): (&'static str, &mut &'a [u8]),
+    (size, packed): (usize, usize),
+) -> Result<Cow<'a, [u8]>, CodecError> {
+    let is_stored = packed == 0;
+    let stream = split_front(rest, if is_stored { size } else { packed })?;
+    if is_stored {
+        return Ok(Cow::Borrowed(stream));
+    }
+    decode_with(context, (name, stream), size).map(Cow::Owned)
 }
 
 /// Compresses `bytes`, at least one, as if they followed `primer`, which the frame doesn't hold.
@@ -43,7 +95,7 @@ pub(super) fn encode_primed(bytes: &[u8], primer: &[u8], level: i32) -> io::Resu
     compressor.compress(bytes)
 }
 
-/// Returns exactly `size` bytes: `frame` itself if it has so many, else what it holds.
+/// Decompresses one frame to exactly `size` bytes.
 ///
 /// * `size`: trusted and bounded by the caller; allocated.
 ///
@@ -61,13 +113,20 @@ pub(super) fn decode(
 ///
 /// # Errors
 /// Those of [`decode`].
-pub(super) fn decode_with(
+fn decode_with(
     context: &mut DCtx<'_>,
     (stream, frame): (&'static str, &[u8]),
     size: usize,
 ) -> Result<Vec<u8>, CodecError> {
-    if frame.len() == size {
-        return Ok(frame.to_vec());
+    let wrong_size = CodecError::Malformed {
+        defect: "a stream has another size than declared",
+    };
+    if size == 0 {
+        return if frame.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(wrong_size)
+        };
     }
     let actual = window(frame).ok_or(CodecError::Malformed {
         defect: "no zstd frame",
@@ -89,9 +148,7 @@ pub(super) fn decode_with(
             source: reported(code),
         })?;
     if written != size {
-        return Err(CodecError::Malformed {
-            defect: "a stream has another size than declared",
-        });
+        return Err(wrong_size);
     }
     Ok(bytes)
 }

@@ -28,6 +28,9 @@ const MIXING_PERCENT: &[u64] = &[78];
 /// which context mixing does not, and is faster to decode.
 const LITERAL_SHARE: usize = 4;
 
+/// Bytes that a segment may lose by being stored: that needs neither base nor models.
+const STORED_LOSS_MAX: usize = 64;
+
 /// How a segment is coded, and its payload.
 type Coding = (Kind, Vec<u8>);
 
@@ -186,7 +189,7 @@ fn smallest(
     };
     let stored = (Kind::RawZstd, raw_zstd::encode(output, level)?);
     let (kind, bytes) = delta
-        .filter(|(_, bytes)| bytes.len() < stored.1.len())
+        .filter(|(_, bytes)| bytes.len() + STORED_LOSS_MAX < stored.1.len())
         .unwrap_or(stored);
     if !fits(&bytes) {
         return Err(io::ErrorKind::FileTooLarge.into());

@@ -9,7 +9,8 @@ use crate::{
         operation::Operation,
         primer::Primer,
         references::{References, Stretch, Window},
-        varint, word, zstd_frame,
+        varint, word,
+        zstd_frame::{self, Packed},
     },
     kind::Machine,
     limits::COLUMNS_BYTES_MAX,
@@ -63,27 +64,14 @@ pub(crate) fn encode(
     primer.put(&mut payload);
     for packed in &packed {
         varint::put_count(&mut payload, packed.size);
-        varint::put_count(&mut payload, packed.frame.len());
+        varint::put_count(&mut payload, packed.told());
     }
-    payload.extend(packed.into_iter().flat_map(|packed| packed.frame));
+    payload.extend(packed.into_iter().flat_map(|packed| packed.bytes));
     Ok(Some(payload))
 }
 
-/// A stream: its size, and compressed.
-#[derive(Debug, Clone)]
-struct Packed {
-    size: usize,
-    frame: Vec<u8>,
-}
-
 fn pack(streams: &[Vec<u8>], level: i32) -> io::Result<Vec<Packed>> {
-    let pack = |stream: &Vec<u8>| {
-        let frame = zstd_frame::encode(stream, level)?;
-        Ok(Packed {
-            size: stream.len(),
-            frame,
-        })
-    };
+    let pack = |stream: &Vec<u8>| Packed::new(stream, level);
     streams.iter().map(pack).collect()
 }
 
@@ -130,12 +118,11 @@ fn pack_literals(
         if primed.saturating_add(PRIMER_GAIN_MIN) < plain {
             let frame = zstd_frame::encode_primed(literals, primer.of(base), level)?;
             if primer.fits_with(told.saturating_add(frame.len())) {
-                return Ok((primer, Packed { size, frame }));
+                return Ok((primer, Packed { size, bytes: frame }));
             }
         }
     }
-    let frame = zstd_frame::encode(literals, level)?;
-    Ok((Primer::default(), Packed { size, frame }))
+    Ok((Primer::default(), Packed::new(literals, level)?))
 }
 
 fn bytes(packed: &[Packed]) -> usize {
@@ -143,7 +130,7 @@ fn bytes(packed: &[Packed]) -> usize {
 }
 
 fn frame_bytes(packed: &[Packed]) -> usize {
-    total(packed.iter().map(|packed| packed.frame.len()))
+    total(packed.iter().map(|packed| packed.bytes.len()))
 }
 
 fn total(sizes: impl Iterator<Item = usize>) -> usize {
