@@ -167,6 +167,18 @@ impl NodeHandle {
         self.streams.0.clone().accept(protocol)
     }
 
+    /// Opens a stream of an application protocol, and a connection if there is none.
+    ///
+    /// # Errors
+    /// [`libp2p_stream::OpenStreamError`].
+    pub async fn open_stream(
+        &self,
+        peer: PeerId,
+        protocol: StreamProtocol,
+    ) -> Result<libp2p::Stream, libp2p_stream::OpenStreamError> {
+        self.streams.0.clone().open_stream(peer, protocol).await
+    }
+
     async fn send(&self, command: Command) -> Result<(), Stopped> {
         self.commands.send(command).await.map_err(|_| Stopped)
     }

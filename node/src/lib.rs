@@ -6,6 +6,7 @@
 //!
 //! # Layout
 //!
+//! * [`accounts`]: accounts on this machine
 //! * [`clock`]: what is known of the time
 //! * [`config`]: what a node needs to know, all defaults in one place
 //! * [`identity`]: the account key as libp2p identity
@@ -15,6 +16,7 @@
 //! * [`runtime`]: the one loop
 //! * [`blocks`]: blobs: what is held, serving, fetching
 //! * [`holders`]: who holds a blob
+//! * [`messenger`]: contacts, sessions, mail, files
 //! * [`control`]: the local control socket
 //! * [`args`], [`command`]: the binary `streembit`
 #![allow(
@@ -23,6 +25,7 @@
     reason = "I/O shell, see ARCHITECTURE.md"
 )]
 
+pub mod accounts;
 pub mod args;
 pub mod blocks;
 pub mod clock;
@@ -32,6 +35,7 @@ pub mod control;
 pub mod handle;
 pub mod holders;
 pub mod identity;
+pub mod messenger;
 pub mod runtime;
 pub mod storage;
 pub mod swarm;

@@ -19,8 +19,10 @@ use crate::clock::unix_now;
 
 /// Sessions between accounts.
 pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/session/1");
-/// Frames that wait to be sent: half a megabyte of pieces of files.
-pub(super) const FRAMES_WAITING_MAX: usize = 16;
+/// Messages that wait to be sent; who doesn't take so many is not listening.
+const MESSAGES_WAITING_MAX: usize = 512;
+/// Pieces of files that wait to be sent.
+const PIECES_WAITING_MAX: usize = 8;
 /// Frames that came and wait.
 const CAME_WAITING_MAX: usize = 16;
 /// A handshake takes three messages.
@@ -101,16 +103,25 @@ async fn within_time<T>(
 /// The two ends of a session, for whoever speaks through it.
 #[derive(Debug)]
 pub(super) struct Ends {
-    /// Plain frames to the other side. Dropped, it says that nothing more will come.
-    pub(super) outgoing: mpsc::Sender<Vec<u8>>,
+    /// To the other side. Dropped, it says that nothing more will come.
+    pub(super) outgoing: Outgoing,
     /// Plain frames from the other side; its end is the session's end.
     pub(super) incoming: mpsc::Receiver<Vec<u8>>,
 }
 
-/// Puts a session behind two queues. The future carries the frames until the other side has ended, or is not
+/// Plain frames to the other side; messages go before pieces of files.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    pub(super) messages: mpsc::Sender<Vec<u8>>,
+    pub(super) pieces: mpsc::Sender<Vec<u8>>,
+}
+
+/// Puts a session behind queues. The future carries the frames until the other side has ended, or is not
 /// understood.
 pub(super) fn carry(stream: Stream, channel: Channel) -> (Ends, impl Future<Output = ()>) {
-    let (outgoing, to_peer) = mpsc::channel(FRAMES_WAITING_MAX);
+    let (messages, messages_to_peer) = mpsc::channel(MESSAGES_WAITING_MAX);
+    let (pieces, pieces_to_peer) = mpsc::channel(PIECES_WAITING_MAX);
+    let to_peer = (messages_to_peer, pieces_to_peer);
     let (from_peer, incoming) = mpsc::channel(CAME_WAITING_MAX);
     let (reader, writer) = stream.split();
     let Channel { sending, receiving } = channel;
@@ -122,6 +133,7 @@ pub(super) fn carry(stream: Stream, channel: Channel) -> (Ends, impl Future<Outp
             true = send(writer, sending, to_peer) => read.await,
         }
     };
+    let outgoing = Outgoing { messages, pieces };
     (Ends { outgoing, incoming }, run)
 }
 
@@ -129,9 +141,15 @@ pub(super) fn carry(stream: Stream, channel: Channel) -> (Ends, impl Future<Outp
 async fn send(
     mut writer: impl AsyncWrite + Unpin,
     mut sending: Sending,
-    mut frames: mpsc::Receiver<Vec<u8>>,
+    (mut messages, mut pieces): (mpsc::Receiver<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
 ) -> bool {
-    while let Some(plain) = frames.recv().await {
+    loop {
+        let plain = tokio::select! {
+            biased;
+            Some(message) = messages.recv() => message,
+            Some(piece) = pieces.recv() => piece,
+            else => break,
+        };
         let Ok(sealed) = sending.seal(&plain, unix_now()) else {
             return false;
         };

@@ -60,6 +60,10 @@ pub struct Contact {
     pub secret: Option<OfferSecret>,
     /// Where it was last met: hints.
     pub addresses: Vec<String>,
+    /// Whether it doesn't know yet what became of its request.
+    pub is_answer_owed: bool,
+    /// Until when our request waits for it in the network, seconds since 1970; 0 if it doesn't.
+    pub request_waits_until: u64,
     /// Number of the next mail to it.
     pub next_mail_out: u64,
     /// Number of the next mail from it.
@@ -232,6 +236,7 @@ impl Book {
         }
         let id = offer.node_id().map_err(|_| BookError::Key)?;
         if let Some(contact) = self.by_key_mut(&offer.key) {
+            contact.is_answer_owed |= contact.relation == Relation::Pending;
             contact.relation = match contact.relation {
                 Relation::Pending | Relation::Accepted => Relation::Accepted,
                 Relation::Requested | Relation::Denied | Relation::Blocked => Relation::Requested,
@@ -252,6 +257,8 @@ impl Book {
             is_verified: false,
             secret: offer.secret.clone(),
             addresses: offer.addresses.clone(),
+            is_answer_owed: false,
+            request_waits_until: 0,
             next_mail_out: 0,
             next_mail_in: 0,
         });
@@ -343,6 +350,7 @@ impl Book {
             });
         }
         contact.relation = relation;
+        contact.is_answer_owed = relation != Relation::Blocked;
         Ok(())
     }
 
@@ -386,6 +394,7 @@ impl Book {
     /// Adds a person, or says what it is to us now.
     fn enter(&mut self, person: &Person, relation: Relation) -> Result<(), BookError> {
         if let Some(contact) = self.by_key_mut(&person.key) {
+            contact.is_answer_owed |= relation == Relation::Accepted;
             contact.relation = relation;
             contact.agreement = Some(person.agreement.clone());
             return Ok(());
@@ -403,6 +412,8 @@ impl Book {
             is_verified: false,
             secret: None,
             addresses: Vec::new(),
+            is_answer_owed: relation == Relation::Accepted,
+            request_waits_until: 0,
             next_mail_out: 0,
             next_mail_in: 0,
         });
