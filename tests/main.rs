@@ -36,6 +36,7 @@ mod metadata_bytes;
 mod mix_and_match;
 mod names;
 mod operations;
+mod people;
 mod pin;
 mod plain_delta;
 mod products;

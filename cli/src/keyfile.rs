@@ -16,6 +16,8 @@ use crate::exit::{CliError, Context as _, Exit};
 pub const PASSCODE_VARIABLE: &str = "STREEMBIT_PASSCODE";
 /// Environment variable that names a file with the passcode, for CI systems that mount secrets.
 pub const PASSCODE_FILE_VARIABLE: &str = "STREEMBIT_PASSCODE_FILE";
+/// Environment variable that holds the passcode of what is written anew, where that is another one.
+pub const NEW_PASSCODE_VARIABLE: &str = "STREEMBIT_NEW_PASSCODE";
 /// Bytes of a passcode file.
 const PASSCODE_BYTES_MAX: u64 = 1024;
 
@@ -29,7 +31,18 @@ pub fn os_rng() -> impl rand_core::CryptoRng {
 /// # Errors
 /// [`CliError`] with [`Exit::Key`]: unreadable, readable by others, wrong passcode, malformed.
 pub fn open(uri: &str) -> Result<SigningKey, CliError> {
-    let key_file = read(uri)?;
+    open_file(&read(uri)?, uri)
+}
+
+/// Opens a key file whose text was read from `place`.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_text(text: &str, place: &str) -> Result<SigningKey, CliError> {
+    open_file(&KeyFile::parse(text).context(Exit::Key, place)?, place)
+}
+
+fn open_file(key_file: &KeyFile, uri: &str) -> Result<SigningKey, CliError> {
     if !key_file.is_encrypted() {
         return key_file.open(None).context(Exit::Key, uri);
     }
@@ -131,10 +144,26 @@ pub fn create(
                 .hint("choose another path; a key is never overwritten"),
         );
     }
-    let mut rng = os_rng();
-    let key = SigningKey::generate(algorithm, &mut rng);
+    let key = SigningKey::generate(algorithm, &mut os_rng());
+    let text = seal(&key, label, protection, &path.display().to_string())?;
+    durable::replace(path, text.as_bytes(), Access::Owner).context(Exit::Key, "key file")?;
+    Ok(key)
+}
+
+/// The text of a key file.
+///
+/// * `what`: for the prompt.
+///
+/// # Errors
+/// [`CliError`] with [`Exit::Key`]: no passcode, or one that breaks the policy.
+pub fn seal(
+    key: &SigningKey,
+    label: &str,
+    protection: NewKey,
+    what: &str,
+) -> Result<String, CliError> {
     let passcode = match protection {
-        NewKey::Encrypted => Some(new_passcode(&path.display().to_string())?),
+        NewKey::Encrypted => Some(new_passcode(what)?),
         NewKey::Unprotected => None,
     };
     let protection = match &passcode {
@@ -144,10 +173,16 @@ pub fn create(
         },
         None => Protection::Unprotected,
     };
-    let text = keys::file::seal(&key, label, protection, &mut rng)
-        .context(Exit::Key, format_args!("key {label}"))?;
-    durable::replace(path, text.as_bytes(), Access::Owner).context(Exit::Key, "key file")?;
-    Ok(key)
+    keys::file::seal(key, label, protection, &mut os_rng())
+        .context(Exit::Key, format_args!("key {label}"))
+}
+
+/// Whether the key file that a URI names is encrypted.
+///
+/// # Errors
+/// As [`open`].
+pub fn is_encrypted(uri: &str) -> Result<bool, CliError> {
+    Ok(read(uri)?.is_encrypted())
 }
 
 /// The passcode of the environment, else asked at the terminal.
@@ -191,14 +226,43 @@ pub(crate) fn secret(
         .context(Exit::Key, "prompt")
 }
 
-/// A passcode for a new key: policy checked, asked twice at a terminal.
+/// A passcode for a new key file: that of the environment for new ones, or for all, else asked twice at a terminal.
+/// Checked against the policy; what it is worth is told.
 fn new_passcode(what: &str) -> Result<Zeroizing<String>, CliError> {
-    let first = passcode(&format!("new passcode for {what}"))?;
-    keys::passcode::check(&first).context(Exit::Key, "passcode")?;
-    let from_environment =
-        std::env::var(PASSCODE_VARIABLE).is_ok() || std::env::var(PASSCODE_FILE_VARIABLE).is_ok();
-    if !from_environment && passcode("again")? != first {
-        return Err(CliError::new(Exit::Key, "the two passcodes differ"));
+    let variables = [
+        NEW_PASSCODE_VARIABLE,
+        PASSCODE_VARIABLE,
+        PASSCODE_FILE_VARIABLE,
+    ];
+    let is_asked = variables
+        .iter()
+        .all(|variable| std::env::var_os(variable).is_none());
+    let first = match std::env::var(NEW_PASSCODE_VARIABLE) {
+        Ok(passcode) => Zeroizing::new(passcode),
+        Err(_) => passcode(&format!("new passcode for {what}"))?,
+    };
+    let strength = keys::passcode::check(&first).context(Exit::Key, "passcode")?;
+    if is_asked {
+        tell_strength(strength);
+        if passcode("again")? != first {
+            return Err(CliError::new(Exit::Key, "the two passcodes differ"));
+        }
     }
     Ok(first)
+}
+
+/// Says at the terminal what a passcode is worth, if every character was chosen by chance.
+fn tell_strength(strength: keys::Strength) {
+    use std::io::Write as _;
+    let advice = if strength.is_recommended() {
+        ""
+    } else {
+        "; twelve characters or more are recommended"
+    };
+    let bits = strength.bits();
+    // Nobody can be told; the passcode is as good as it was.
+    drop(writeln!(
+        io::stderr(),
+        "worth at most {bits:.0} bits{advice}"
+    ));
 }

@@ -10,7 +10,7 @@ use cli::{CliError, Exit, keyfile};
 use keys::{AccountName, AgreementKey, NodeId, SigningKey};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::identity::account::{self, Live, State};
-use protocol::messages::body::ContactRequest;
+use protocol::identity::account_change;
 use serde::{Deserialize, Serialize};
 
 /// Folder of accounts in the data folder.
@@ -18,6 +18,8 @@ const FOLDER: &str = "accounts";
 /// The key, and what became of the account.
 const KEY: &str = "account.key";
 const HISTORY: &str = "account.json";
+/// The next key, while it takes over.
+const NEXT_KEY: &str = "account.next.key";
 /// Bytes of what became of an account: as many changes of key as a record shows, a farewell for each.
 const HISTORY_BYTES_MAX: u64 = 256 * 1024;
 /// What a name is as a folder: any file system takes it, and no name leads elsewhere.
@@ -27,6 +29,17 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountFolder {
     path: PathBuf,
+}
+
+impl Past {
+    /// Of an account that is new.
+    pub const fn none(name: AccountName) -> Self {
+        Self {
+            name,
+            changes: Vec::new(),
+            farewells: Vec::new(),
+        }
+    }
 }
 
 /// What became of an account, beside its key.
@@ -64,9 +77,12 @@ impl AccountFolder {
         };
         let mut accounts = Vec::new();
         for entry in entries {
-            let path = entry.map_err(|error| PathError::new(&folder, error))?.path();
+            let path = entry
+                .map_err(|error| PathError::new(&folder, error))?
+                .path();
             let account = Self { path };
             if let Some(past) = account.past()? {
+                account.finish_change(&past)?;
                 accounts.push((past, account));
             }
         }
@@ -80,7 +96,10 @@ impl AccountFolder {
     /// [`CliError`] with [`Exit::Usage`] that names those that there are.
     pub fn choose(data: &Path, name: Option<&AccountName>) -> Result<(Past, Self), CliError> {
         let mut accounts = Self::list(data).context(Exit::No, "accounts")?;
-        let names: Vec<String> = accounts.iter().map(|(past, _)| past.name.to_string()).collect();
+        let names: Vec<String> = accounts
+            .iter()
+            .map(|(past, _)| past.name.to_string())
+            .collect();
         let all = names.join(", ");
         if let Some(name) = name {
             let found = accounts.into_iter().find(|(past, _)| past.name == *name);
@@ -114,6 +133,38 @@ impl AccountFolder {
         self.path.join(KEY)
     }
 
+    /// Its next key file, while that takes over.
+    pub fn next_key_file(&self) -> PathBuf {
+        self.path.join(NEXT_KEY)
+    }
+
+    /// Ends a change of key that was cut off: once what became of the account says so, the next key is the key;
+    /// before, it never was one.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn finish_change(&self, past: &Past) -> Result<(), PathError> {
+        let next = self.next_key_file();
+        let limit = u64::try_from(keys::file::KEY_FILE_BYTES_MAX).unwrap_or(u64::MAX);
+        let Some(bytes) = durable::read_if_there(&next, limit)? else {
+            return Ok(());
+        };
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        let key = keys::KeyFile::parse(&text).ok();
+        let named = past
+            .changes
+            .last()
+            .map(|token| account_change::verify_named(token, &past.name));
+        let is_named =
+            matches!((key, named), (Some(key), Some(Ok((_, new)))) if *key.public() == new);
+        if !is_named {
+            return durable::remove(&next);
+        }
+        fs::rename(&next, self.key_file())
+            .and_then(|()| durable::sync_folder_of(&next))
+            .map_err(|error| PathError::new(&next, error))
+    }
+
     /// What became of the account; `None` if there is none here.
     ///
     /// # Errors
@@ -124,8 +175,9 @@ impl AccountFolder {
             return Ok(None);
         };
         let past = serde_json::from_slice(&bytes);
-        past.map(Some)
-            .map_err(|error| PathError::new(&path, io::Error::new(io::ErrorKind::InvalidData, error)))
+        past.map(Some).map_err(|error| {
+            PathError::new(&path, io::Error::new(io::ErrorKind::InvalidData, error))
+        })
     }
 
     /// Writes what became of the account.
@@ -135,8 +187,8 @@ impl AccountFolder {
     pub fn write_past(&self, past: &Past) -> Result<(), PathError> {
         durable::create_folder(&self.path)?;
         let path = self.path.join(HISTORY);
-        let mut bytes = serde_json::to_vec_pretty(past)
-            .map_err(|error| PathError::new(&path, error.into()))?;
+        let mut bytes =
+            serde_json::to_vec_pretty(past).map_err(|error| PathError::new(&path, error.into()))?;
         bytes.push(b'\n');
         durable::replace(&path, &bytes, Access::Owner)
     }
@@ -196,14 +248,5 @@ impl Account {
         };
         let state = State::Live(Box::new(live));
         account::sign_state(&self.key, &self.name, (now, state), now)
-    }
-
-    /// What a request to become a contact says of this account.
-    pub fn introduction(&self) -> ContactRequest {
-        ContactRequest {
-            name: self.name.clone(),
-            agreement: self.agreement.public(),
-            secret: None,
-        }
     }
 }

@@ -21,18 +21,30 @@ enum Command {
     /// Create and show accounts
     #[command(subcommand)]
     Account(command::account::Command),
+    /// Talk to a contact: what is typed goes there, what comes is shown
+    Chat(command::contacts::Whom),
     /// Print a shell completion script
     Completions {
         /// The shell
         shell: Shell,
     },
+    /// Find, accept, check and forget contacts
+    #[command(subcommand)]
+    Contacts(command::contacts::Command),
     /// Read the DHT through the running node
     #[command(subcommand)]
     Dht(command::dht::Command),
+    /// Offer files to contacts, fetch theirs
+    #[command(subcommand)]
+    Files(command::talk::Files),
+    /// Show what was said with a contact
+    Messages(command::talk::Messages),
     /// List the peers of the running node
     Peers(DataDirectory),
     /// Run a node until it is told to stop
     Run(command::run::Args),
+    /// Write to a contact
+    Send(command::talk::Send),
     /// Show what the running node says of itself
     Status(DataDirectory),
 }
@@ -48,13 +60,18 @@ impl Program for Args {
         let output = self.common.output();
         match self.command {
             Command::Account(command) => command::account::run(&command, output),
+            Command::Chat(whom) => command::talk::chat(&whom, output),
             Command::Completions { shell } => {
                 cli::program::completions::<Self>(shell, Self::NAME);
                 Ok(Exit::Done)
             }
+            Command::Contacts(command) => command::contacts::run(&command, output),
             Command::Dht(command) => command::dht::run(&command, output),
+            Command::Files(command) => command::talk::files(&command, output),
+            Command::Messages(order) => command::talk::messages(&order, output),
             Command::Peers(place) => command::status::peers(&place.data_directory, output),
             Command::Run(args) => command::run::run(&args, output),
+            Command::Send(order) => command::talk::send(&order, output),
             Command::Status(place) => command::status::status(&place.data_directory, output),
         }
     }

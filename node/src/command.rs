@@ -1,9 +1,12 @@
 //! What each subcommand of `streembit` does, one file each.
 
 pub mod account;
+pub mod asking;
+pub mod contacts;
 pub mod dht;
 pub mod run;
 pub mod status;
+pub mod talk;
 
 use std::path::PathBuf;
 

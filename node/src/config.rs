@@ -6,6 +6,7 @@ use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::messenger::MessengerConfig;
 
 /// Connections that a node keeps at most; a small device needs a dozen.
 pub const CONNECTIONS_MAX: u32 = 256;
@@ -34,6 +35,8 @@ pub struct NodeConfig {
     pub serve: bool,
     /// Tell others the addresses this node listens on, so that they can fetch from it.
     pub reachable: bool,
+    /// How people talk through it.
+    pub messenger: MessengerConfig,
     /// What the node knows of the time.
     #[serde(skip)]
     pub clock: Clock,
@@ -50,6 +53,7 @@ impl Default for NodeConfig {
             server: true,
             serve: true,
             reachable: true,
+            messenger: MessengerConfig::default(),
             clock: Clock::default(),
         }
     }

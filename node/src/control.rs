@@ -1,45 +1,48 @@
-//! The local control socket: one JSON question per line, one JSON answer per line.
+//! The control API: HTTP and JSON over a UNIX socket in the data folder, mode 0600: who may open it owns the node.
 //!
-//! It lies in the data folder, mode 0600: who may open it owns the node.
+//! * `routes`: what can be asked, as `docs/openapi.json` says it too
+//! * `people`: what needs a messenger
+//! * [`client`]: asking, as the command line does
+
+pub mod client;
+mod people;
+mod routes;
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use protocol::dht::key::DhtKey;
-use protocol::dht::record::Record;
-use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{UnixListener, UnixStream};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::net::UnixListener;
 
 use crate::handle::{NodeHandle, Stopped};
+use crate::messenger::{MessengerError, MessengerHandle};
 
 /// Name of the socket in the data folder.
 const SOCKET: &str = "control.sock";
-/// Bytes of a question.
-const QUESTION_BYTES_MAX: u64 = 4096;
-/// Bytes of an answer: 256 peers, a record.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
-/// An asker must send its question within this time.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an asker waits: a look-up takes 20 s at most.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of a request's body: a text, an offer.
+const BODY_BYTES_MAX: usize = 16 << 10;
 
-/// A question to a running node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Question {
-    /// Look a key up; 64 hex digits.
-    Get {
-        /// The key.
-        key: String,
-    },
-    /// List the connected peers.
-    Peers,
-    /// Describe the node.
-    Status,
+/// What answers.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The node.
+    pub node: NodeHandle,
+    /// The messenger, where people or things talk.
+    pub messenger: Option<MessengerHandle>,
+}
+
+impl From<NodeHandle> for Api {
+    /// A node that nobody talks through.
+    fn from(node: NodeHandle) -> Self {
+        Self {
+            node,
+            messenger: None,
+        }
+    }
 }
 
 /// A socket that is removed when dropped.
@@ -61,7 +64,7 @@ impl Drop for Socket {
 ///
 /// # Errors
 /// The I/O error.
-pub fn serve(folder: &Path, node: NodeHandle) -> io::Result<Socket> {
+pub fn serve(folder: &Path, api: impl Into<Api>) -> io::Result<Socket> {
     fs::create_dir_all(folder)?;
     let path = folder.join(SOCKET);
     match fs::remove_file(&path) {
@@ -70,75 +73,66 @@ pub fn serve(folder: &Path, node: NodeHandle) -> io::Result<Socket> {
     }
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    let router =
+        routes::router(api.into()).layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX));
     let task = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let node = node.clone();
-            tokio::spawn(async move {
-                if let Err(error) = converse(stream, &node).await {
-                    tracing::debug!(%error, "control connection ended");
-                }
-            });
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::warn!(%error, "the control socket is closed");
         }
     });
     Ok(Socket { path, task })
 }
 
-async fn converse(stream: UnixStream, node: &NodeHandle) -> io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
-    let mut line = String::new();
-    let mut reader = tokio::io::BufReader::new(reader.take(QUESTION_BYTES_MAX));
-    let question = reader.read_line(&mut line);
-    tokio::time::timeout(QUESTION_TIMEOUT, question).await??;
-    let answer = match serde_json::from_str(&line) {
-        Ok(question) => answer(node, question).await,
-        Err(error) => Ok(serde_json::json!({ "error": error.to_string() })),
-    };
-    let answer = answer.unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }));
-    writer.write_all(format!("{answer}\n").as_bytes()).await
+/// Why a request is not answered with what was asked for.
+#[derive(Debug)]
+struct ApiError {
+    status: StatusCode,
+    message: String,
 }
 
-async fn answer(node: &NodeHandle, question: Question) -> Result<serde_json::Value, Stopped> {
-    Ok(match question {
-        Question::Status => serde_json::json!(node.status().await?),
-        Question::Peers => serde_json::json!(node.peers().await?),
-        Question::Get { key } => {
-            let mut bytes = [0; 32];
-            if hex::decode_to_slice(&key, &mut bytes).is_err() {
-                return Ok(serde_json::json!({ "error": "key is not 64 hex digits" }));
-            }
-            let key = DhtKey::from_slice(&bytes);
-            let Some(key) = key else {
-                return Ok(serde_json::Value::Null);
-            };
-            let found = node.get(key).await?;
-            let record = found.best.map(|(record, bytes)| {
-                let token = String::from_utf8_lossy(&bytes).into_owned();
-                serde_json::json!({ "seq": record.seq(), "kind": kind(&record), "token": token })
-            });
-            serde_json::json!({ "key": key.to_string(), "record": record,
-                "valid_answers": found.valid, "invalid_answers": found.invalid })
+impl ApiError {
+    fn new(status: StatusCode, message: impl std::fmt::Display) -> Self {
+        Self {
+            status,
+            message: message.to_string(),
         }
-    })
+    }
 }
 
-/// A kind as people write it: `typ` without what all of them begin with.
-fn kind(record: &Record) -> &'static str {
-    let typ = record.rule().typ;
-    typ.strip_prefix("streembit-").unwrap_or(typ)
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = Json(serde_json::json!({ "error": self.message }));
+        (self.status, body).into_response()
+    }
 }
 
-/// Asks the node that runs in `folder`.
-///
-/// # Errors
-/// The I/O error; not found or refused means that no node runs there.
-pub fn ask(folder: &Path, question: &Question) -> io::Result<serde_json::Value> {
-    let mut stream = std::os::unix::net::UnixStream::connect(folder.join(SOCKET))?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    let question = serde_json::to_string(question).map_err(io::Error::other)?;
-    stream.write_all(format!("{question}\n").as_bytes())?;
-    let mut line = String::new();
-    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line)?;
-    serde_json::from_str(&line).map_err(io::Error::other)
+impl From<Stopped> for ApiError {
+    fn from(error: Stopped) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error)
+    }
+}
+
+impl From<MessengerError> for ApiError {
+    fn from(error: MessengerError) -> Self {
+        use protocol::contacts::book::BookError;
+        let status = match &error {
+            MessengerError::Book(BookError::Unknown(_)) | MessengerError::NoFile(_) => {
+                StatusCode::NOT_FOUND
+            }
+            MessengerError::Book(_) => StatusCode::CONFLICT,
+            MessengerError::Message(_) => StatusCode::BAD_REQUEST,
+            MessengerError::History(_) | MessengerError::Path(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        let mut message = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self { status, message }
+    }
 }
 
 #[cfg(test)]

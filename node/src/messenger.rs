@@ -21,7 +21,7 @@ mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::NodeHandle;
 use crate::accounts::Account;
 use crate::handle::Stopped;
+pub use presence::worth_telling;
+
 use history::{Entry, History, HistoryError, Progress};
 use reach::{Caller, Link, Reach};
 
@@ -159,7 +161,10 @@ impl MessengerHandle {
         let (reply, answer) = oneshot::channel();
         // Who asked may have left.
         let work: Work = Box::new(move |messenger| drop(reply.send(work(messenger))));
-        self.inputs.send(Input::Work(work)).await.map_err(|_| Stopped)?;
+        self.inputs
+            .send(Input::Work(work))
+            .await
+            .map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 
@@ -220,7 +225,7 @@ pub fn start(
     node: NodeHandle,
     config: MessengerConfig,
 ) -> Result<MessengerHandle, MessengerError> {
-    let book = read_book(&folder.join(BOOK))?;
+    let book = read_book(&folder)?;
     let history = History::open(&folder, &account.agreement)?;
     let (inputs, queue) = mpsc::channel(INPUTS_MAX);
     let (events, _) = broadcast::channel(EVENTS_MAX);
@@ -275,7 +280,9 @@ impl Messenger {
         match input {
             Input::Work(work) => work(self),
             Input::Called(caller) => self.on_called(*caller),
-            Input::Reached(contact, result) => self.on_reached(&contact, result.map(|caller| *caller)),
+            Input::Reached(contact, result) => {
+                self.on_reached(&contact, result.map(|caller| *caller))
+            }
             Input::Frame(link, frame) => self.on_frame(link, &frame),
             Input::Ended(link) => self.on_ended(link),
         }
@@ -289,10 +296,7 @@ impl Messenger {
 
     /// Writes the contacts; what was decided is durable on return.
     fn write_book(&self) -> Result<(), MessengerError> {
-        let path = self.folder.join(BOOK);
-        let bytes = serde_json::to_vec_pretty(&self.book);
-        let bytes = bytes.map_err(|error| PathError::new(&path, error.into()))?;
-        Ok(durable::replace(&path, &bytes, Access::Owner)?)
+        Ok(write_book(&self.folder, &self.book)?)
     }
 
     /// As [`Self::write_book`], where nobody waits for it.
@@ -311,7 +315,9 @@ impl Messenger {
     /// Keeps a message and tells of it.
     fn keep(&self, entry: Entry) -> Result<(), HistoryError> {
         self.history.put(&entry)?;
-        self.tell(Event::Message { entry: Box::new(entry) });
+        self.tell(Event::Message {
+            entry: Box::new(entry),
+        });
         Ok(())
     }
 
@@ -344,10 +350,26 @@ impl Messenger {
     }
 }
 
-fn read_book(path: &std::path::Path) -> Result<Book, PathError> {
-    let Some(bytes) = durable::read_if_there(path, BOOK_BYTES_MAX)? else {
+/// Reads the contacts in an account's folder; none if there is no file.
+///
+/// # Errors
+/// [`PathError`].
+pub fn read_book(folder: &Path) -> Result<Book, PathError> {
+    let path = folder.join(BOOK);
+    let Some(bytes) = durable::read_if_there(&path, BOOK_BYTES_MAX)? else {
         return Ok(Book::default());
     };
-    let invalid = |error| PathError::new(path, io::Error::new(io::ErrorKind::InvalidData, error));
+    let invalid = |error| PathError::new(&path, io::Error::new(io::ErrorKind::InvalidData, error));
     serde_json::from_slice(&bytes).map_err(|error: serde_json::Error| invalid(error.to_string()))
+}
+
+/// Writes the contacts into an account's folder, durably.
+///
+/// # Errors
+/// [`PathError`].
+pub fn write_book(folder: &Path, book: &Book) -> Result<(), PathError> {
+    let path = folder.join(BOOK);
+    let bytes =
+        serde_json::to_vec_pretty(book).map_err(|error| PathError::new(&path, error.into()))?;
+    durable::replace(&path, &bytes, Access::Owner)
 }

@@ -7,6 +7,7 @@
 //! * [`guest`]: small virtual machines with a kernel of their own
 //! * [`mirror`]: a web server over a folder that can be made to lie
 //! * [`network`]: nodes on loopback, and a peer that breaks the rules
+//! * [`person`]: somebody who runs `streembit` in a folder of her own
 //! * [`programs`]: the real executables
 //! * [`repository`]: a TUF repository in memory, tampered with at will, and a device that follows it
 //! * [`site`]: a TUF repository behind a mirror, and `streembit-tuf` as a process that follows it
@@ -31,6 +32,7 @@ pub mod graph;
 pub mod guest;
 pub mod mirror;
 pub mod network;
+pub mod person;
 pub mod programs;
 pub mod publisher;
 pub mod repository;

@@ -85,6 +85,23 @@ pub fn text(output: &Output) -> String {
     )
 }
 
+/// Files below a folder that hold these bytes.
+pub fn files_with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, bytes));
+        } else if path.is_file() {
+            let content = std::fs::read(&path).unwrap();
+            if content.windows(bytes.len()).any(|window| window == bytes) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
 /// A program in the background; killed when dropped.
 #[derive(Debug)]
 pub struct Running(Child);

@@ -1,13 +1,12 @@
 //! `streembit dht`: look records up through the running node.
 
 use cli::{CliError, Exit, Output};
+use hyper::Method;
 use keys::NodeId;
 use protocol::dht::key::DhtKey;
-use serde_json::Value;
 
 use super::DataDirectory;
-use crate::command::status::ask;
-use crate::control::Question;
+use super::asking::{ask, word};
 
 /// DHT commands
 #[derive(Debug, clap::Subcommand)]
@@ -29,22 +28,13 @@ pub enum Command {
 pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
     let Command::Get { key, place } = command;
     let key = parse_key(key)?;
-    let answer = ask(
-        &place.data_directory,
-        &Question::Get {
-            key: key.to_string(),
-        },
-    )?;
+    let path = format!("/v1/dht/{key}");
+    let answer = ask(&place.data_directory, Method::GET, &path, None)?;
     let Some(record) = answer.get("record").filter(|record| !record.is_null()) else {
         return Err(
             CliError::new(Exit::No, format_args!("no valid record under {key}"))
                 .hint("it may not be published, or no node that holds it is reachable"),
         );
-    };
-    let word = |value: &Value, name: &str| match value.get(name) {
-        Some(Value::String(word)) => word.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
     };
     let text = format!(
         "key      {key}\nkind     {}\nseq      {}\nanswers  {} valid, {} invalid\n{}",

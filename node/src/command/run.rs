@@ -1,37 +1,77 @@
 //! `streembit run`: a node in the foreground.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use cli::exit::Context as _;
 use cli::{CliError, Exit, Output, durable, keyfile};
-use keys::AccountName;
+use keys::{AccountName, SigningKey};
 use libp2p::Multiaddr;
 use protocol::dht::key::DhtKey;
 use protocol::identity::account;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::accounts::{Account, AccountFolder, Past};
 use crate::clock::unix_now;
 use crate::config::NodeConfig;
+use crate::control::Api;
 use crate::handle::NodeHandle;
-use crate::{control, runtime};
+use crate::{control, messenger, runtime};
 
 /// Bytes of a configuration file.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 /// How often the account record is announced; nodes keep records for 48 h.
-const ANNOUNCE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(12 * 3600);
+const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(12 * 3600);
+/// How often until another node has it.
+const ANNOUNCE_RETRY: Duration = Duration::from_secs(10);
 
 /// Options of a node
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The account's key: a file or key URI
-    #[arg(long, value_name = "KEY", default_value = "account.key")]
-    pub key: String,
-    /// The account's name; with it the account is announced in the DHT
-    #[arg(long)]
+    /// The account in the data folder; needed if there are several
+    #[arg(long, value_name = "NAME", conflicts_with = "key")]
+    pub account: Option<AccountName>,
+    /// Take this key, a file or key URI, instead of one in the data folder
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Name of the account with that key; without it nobody is announced, and nobody talks
+    #[arg(long, requires = "key")]
     pub name: Option<AccountName>,
     /// The network
     #[command(flatten)]
     pub network: NetworkArgs,
+}
+
+/// Who runs.
+enum Identity {
+    /// An account, and its folder.
+    Account(Account, AccountFolder),
+    /// A key alone.
+    Key(SigningKey),
+}
+
+impl Args {
+    fn identity(&self, data: &Path) -> Result<Identity, CliError> {
+        let Some(uri) = &self.key else {
+            let (past, folder) = AccountFolder::choose(data, self.account.as_ref())?;
+            return Ok(Identity::Account(
+                Account::open(&folder, past, None)?,
+                folder,
+            ));
+        };
+        let Some(name) = &self.name else {
+            return Ok(Identity::Key(keyfile::open(uri)?));
+        };
+        let folder = AccountFolder::of(data, name);
+        let past = folder.past().context(Exit::No, "account")?;
+        let past = past.unwrap_or_else(|| Past::none(name.clone()));
+        folder.write_past(&past).context(Exit::No, "account")?;
+        Ok(Identity::Account(
+            Account::open(&folder, past, Some(uri))?,
+            folder,
+        ))
+    }
 }
 
 /// Options of whatever runs a node; each overrides the configuration file
@@ -88,52 +128,64 @@ impl NetworkArgs {
 /// [`CliError`].
 pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     let config = args.network.resolve()?;
-    let key = keyfile::open(&args.key)?;
+    let identity = args.identity(&config.data_directory)?;
     let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
     runtime.block_on(async {
-        let node = runtime::start(&config, &key).context(Exit::No, "node")?;
-        let socket = control::serve(&config.data_directory, node.clone())
-            .context(Exit::No, "control socket")?;
+        let key = match &identity {
+            Identity::Account(account, _) => &account.key,
+            Identity::Key(key) => key,
+        };
+        let node = runtime::start(&config, key).context(Exit::No, "node")?;
+        let mut api = Api::from(node.clone());
+        if let Identity::Account(account, folder) = identity {
+            let account = Arc::new(account);
+            let folder = folder.path().to_owned();
+            let talk = config.messenger.clone();
+            let messenger = messenger::start(account.clone(), folder, node.clone(), talk);
+            api.messenger = Some(messenger.context(Exit::No, "messenger")?);
+            tokio::spawn(announce(node.clone(), account));
+        }
+        let socket =
+            control::serve(&config.data_directory, api).context(Exit::No, "control socket")?;
         output.note(format_args!(
             "node {} runs; stop it with Ctrl-C",
             node.peer_id
         ));
-        let announce = async {
-            match &args.name {
-                Some(name) => announce_account(&node, &key, name).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = until_told_to_stop() => {}
-            () = announce => {}
-        }
+        until_told_to_stop().await;
         drop(socket);
         Ok(Exit::Done)
     })
 }
 
-/// Puts the account record into the DHT, now and again, until the node stops.
-async fn announce_account(node: &NodeHandle, key: &keys::SigningKey, name: &AccountName) {
-    let Ok(node_id) = keys::node_id(&key.public(), name) else {
-        return;
-    };
+/// Puts the account's record into the DHT, and those of its former keys, now and again, until the node stops.
+async fn announce(node: NodeHandle, account: Arc<Account>) {
     loop {
         let now = unix_now();
-        // Time orders the versions of one account's record; nothing else changes in it yet.
-        let Ok(record) = account::sign(key, name, now, now) else {
+        let Ok(record) = account.record(now) else {
             return;
         };
-        let wait = match node
-            .put(DhtKey::account(&node_id), record.into_bytes())
-            .await
-        {
-            Ok(Ok(holders)) if holders > 0 => ANNOUNCE_INTERVAL,
-            Ok(_) => std::time::Duration::from_secs(10),
-            Err(_) => return,
+        let mut is_known = put(&node, record).await;
+        for farewell in &account.past.farewells {
+            is_known &= put(&node, farewell.clone()).await;
+        }
+        let wait = if is_known {
+            ANNOUNCE_INTERVAL
+        } else {
+            ANNOUNCE_RETRY
         };
         tokio::time::sleep(wait).await;
     }
+}
+
+/// Puts an account's record; says whether another node has it.
+async fn put(node: &NodeHandle, token: String) -> bool {
+    let Ok(record) = account::verify(token.as_bytes(), unix_now()) else {
+        return false;
+    };
+    let put = node
+        .put(DhtKey::account(&record.node_id), token.into_bytes())
+        .await;
+    matches!(put, Ok(Ok(holders)) if holders > 0)
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use cli::{CliError, Exit, Output};
+use hyper::Method;
 use serde_json::Value;
 
-use crate::control::{self, Question};
+use super::asking::ask;
 
 /// Runs `streembit status`.
 ///
 /// # Errors
 /// [`CliError`] with [`Exit::Undecided`] if no node runs there.
 pub fn status(folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let answer = ask(folder, &Question::Status)?;
+    let answer = ask(folder, Method::GET, "/v1/status", None)?;
     let mut text = String::new();
     for (name, value) in answer.as_object().into_iter().flatten() {
         let value = match value {
@@ -35,7 +36,7 @@ pub fn status(folder: &Path, output: Output) -> Result<Exit, CliError> {
 /// # Errors
 /// As [`status`].
 pub fn peers(folder: &Path, output: Output) -> Result<Exit, CliError> {
-    let answer = ask(folder, &Question::Peers)?;
+    let answer = ask(folder, Method::GET, "/v1/peers", None)?;
     let line = |peer: &Value| {
         let word = |name: &str| {
             peer.get(name)
@@ -53,20 +54,4 @@ pub fn peers(folder: &Path, output: Output) -> Result<Exit, CliError> {
     };
     output.result(&answer, text)?;
     Ok(Exit::Done)
-}
-
-/// Asks the node that runs in `folder`.
-///
-/// # Errors
-/// [`CliError`] with [`Exit::Undecided`] if none does, [`Exit::No`] if it refuses the question.
-pub fn ask(folder: &Path, question: &Question) -> Result<Value, CliError> {
-    let answer = control::ask(folder, question).map_err(|error| {
-        let context = format!("no node answers in {}", folder.display());
-        CliError::from_error(Exit::Undecided, context, &error)
-            .hint("start one with `streembit run`, or name its --data-directory")
-    })?;
-    match answer.get("error").and_then(Value::as_str) {
-        Some(error) => Err(CliError::new(Exit::No, error)),
-        None => Ok(answer),
-    }
 }

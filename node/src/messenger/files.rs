@@ -59,7 +59,8 @@ pub fn describe(path: &Path) -> Result<FileOffer, PathError> {
     let describe = || {
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.filter(|name| name.len() <= FILE_NAME_BYTES_MAX);
-        let name = name.ok_or_else(|| io::Error::other("has no name in UTF-8 of at most 255 bytes"))?;
+        let name =
+            name.ok_or_else(|| io::Error::other("has no name in UTF-8 of at most 255 bytes"))?;
         let mut file = File::open(path)?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("is not a regular file"));
@@ -140,7 +141,10 @@ impl Messenger {
         if is_wanted {
             self.ask_for_rest(&entry);
         } else {
-            let answer = FileAnswer { file: *id, from: None };
+            let answer = FileAnswer {
+                file: *id,
+                from: None,
+            };
             self.say(&entry.contact, &Body::FileAnswer(answer));
         }
         Ok(entry)
@@ -153,7 +157,10 @@ impl Messenger {
         };
         let part = part_of(&state.path);
         let open = || {
-            if let Some(folder) = part.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            if let Some(folder) = part
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+            {
                 fs::create_dir_all(folder)?;
             }
             let file = OpenOptions::new().create(true).append(true).open(&part)?;
@@ -167,7 +174,10 @@ impl Messenger {
             Ok(opened) => opened,
             Err(error) => {
                 let error = PathError::new(&part, error);
-                return tracing::error!(error = &error as &dyn std::error::Error, "file is not fetched");
+                return tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "file is not fetched"
+                );
             }
         };
         let incoming = Incoming {
@@ -180,7 +190,10 @@ impl Messenger {
         if have == offer.size {
             return self.finish_file(entry.id);
         }
-        let answer = FileAnswer { file: entry.id, from: Some(have) };
+        let answer = FileAnswer {
+            file: entry.id,
+            from: Some(have),
+        };
         self.say(&entry.contact, &Body::FileAnswer(answer));
     }
 
@@ -189,9 +202,11 @@ impl Messenger {
         let Ok(Some(mut entry)) = self.history.get(&answer.file) else {
             return;
         };
-        let Some(state) = entry.file.as_mut().filter(|_| {
-            entry.contact == *contact && entry.direction == Direction::Out
-        }) else {
+        let Some(state) = entry
+            .file
+            .as_mut()
+            .filter(|_| entry.contact == *contact && entry.direction == Direction::Out)
+        else {
             return;
         };
         if let Some((_, task)) = self.files.outgoing.remove(&answer.file) {
@@ -233,7 +248,11 @@ impl Messenger {
         file.have += count;
         let (done, size) = (file.have, file.offer.size);
         if done / TOLD_BYTES != before / TOLD_BYTES || done == size {
-            self.tell(Event::File { id: piece.file, done, size });
+            self.tell(Event::File {
+                id: piece.file,
+                done,
+                size,
+            });
         }
         if done == size {
             self.finish_file(piece.file);
@@ -242,7 +261,8 @@ impl Messenger {
 
     /// All bytes are there: they are checked, beside, and take the file's name.
     fn finish_file(&mut self, id: MessageId) {
-        let (Some(file), Ok(Some(entry))) = (self.files.incoming.remove(&id), self.history.get(&id))
+        let (Some(file), Ok(Some(entry))) =
+            (self.files.incoming.remove(&id), self.history.get(&id))
         else {
             return;
         };
@@ -251,7 +271,7 @@ impl Messenger {
         };
         let inputs = self.inputs.clone();
         tokio::task::spawn_blocking(move || {
-            let result = settle(&path, file);
+            let result = settle(&path, &file);
             let work = move |messenger: &mut Self| messenger.on_settled(entry, result);
             drop(inputs.blocking_send(Input::Work(Box::new(work))));
         });
@@ -265,7 +285,10 @@ impl Messenger {
                 }
                 let (contact, id) = (entry.contact, entry.id);
                 self.note(entry, Progress::Read);
-                let receipt = Receipt { messages: vec![id], is_read: true };
+                let receipt = Receipt {
+                    messages: vec![id],
+                    is_read: true,
+                };
                 self.say(&contact, &Body::Receipt(receipt));
             }
             Ok(false) => {
@@ -281,7 +304,7 @@ impl Messenger {
 }
 
 /// Compares a file with its offer and gives it its name; what is wrong is emptied, and `false` comes back.
-fn settle(path: &Path, file: Incoming) -> io::Result<bool> {
+fn settle(path: &Path, file: &Incoming) -> io::Result<bool> {
     let part = part_of(path);
     let (hash, _) = hash(&mut File::open(&part)?)?;
     if hash.to_hex().as_str() != file.offer.blake3 {
@@ -304,18 +327,29 @@ fn part_of(path: &Path) -> PathBuf {
 /// A place in the folder that no file has: `name`, `name (2)`, and so on.
 fn free_place(folder: &Path, name: &str) -> Result<PathBuf, PathError> {
     let plain = Path::new(name);
-    let stem = plain.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+    let stem = plain
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or(name);
     let ending = plain.extension().and_then(|ending| ending.to_str());
-    let ending = ending.map(|ending| format!(".{ending}")).unwrap_or_default();
+    let ending = ending
+        .map(|ending| format!(".{ending}"))
+        .unwrap_or_default();
     let names = (2..=u16::MAX).map(|number| format!("{stem} ({number}){ending}"));
     for name in std::iter::once(name.to_owned()).chain(names) {
         let path = folder.join(name);
-        let is_there = |path: &Path| path.try_exists().map_err(|error| PathError::new(path, error));
+        let is_there = |path: &Path| {
+            path.try_exists()
+                .map_err(|error| PathError::new(path, error))
+        };
         if !is_there(&path)? && !is_there(&part_of(&path))? {
             return Ok(path);
         }
     }
-    Err(PathError::new(&folder.join(name), io::ErrorKind::AlreadyExists.into()))
+    Err(PathError::new(
+        &folder.join(name),
+        io::ErrorKind::AlreadyExists.into(),
+    ))
 }
 
 /// Sends a file from a place on, as fast as it is taken.
@@ -341,9 +375,18 @@ async fn send_from(
         if bytes.is_empty() {
             return Ok(());
         }
-        let piece = Piece { file, offset, bytes: &bytes };
+        let piece = Piece {
+            file,
+            offset,
+            bytes: &bytes,
+        };
         offset += u64::try_from(bytes.len()).unwrap_or_default();
-        if outgoing.pieces.send(Frame::Piece(piece).encode()).await.is_err() {
+        if outgoing
+            .pieces
+            .send(Frame::Piece(piece).encode())
+            .await
+            .is_err()
+        {
             // The session is over; the contact asks again in the next one.
             return Ok(());
         }

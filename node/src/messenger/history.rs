@@ -1,12 +1,11 @@
 //! What was said, on disk: sled, each row encrypted, since a lost disk must not tell it.
 
-use std::io;
 use std::path::Path;
 
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use cli::durable::{self, Access, PathError};
-use keys::{AgreementKey, NodeId, Secret};
+use keys::{AgreementKey, AgreementPublicKey, NodeId, Secret};
 use protocol::jose::jwe;
 use protocol::messages::MessageId;
 use protocol::messages::body::Body;
@@ -231,8 +230,11 @@ impl History {
 
     fn next_place(&self, contact: &NodeId) -> Result<Vec<u8>, HistoryError> {
         let last = self.rows.scan_prefix(contact.as_bytes()).next_back();
-        let last = last.transpose().map_err(|error| self.storage.error(error))?;
-        let number = last.and_then(|(place, _)| place.last_chunk().copied().map(u64::from_be_bytes));
+        let last = last
+            .transpose()
+            .map_err(|error| self.storage.error(error))?;
+        let number =
+            last.and_then(|(place, _)| place.last_chunk().copied().map(u64::from_be_bytes));
         let next = number.map_or(0, |number| number.saturating_add(1));
         Ok([&contact.as_bytes()[..], &next.to_be_bytes()].concat())
     }
@@ -283,31 +285,48 @@ impl Entry {
 fn open_key(path: &Path, agreement: &AgreementKey) -> Result<Secret, HistoryError> {
     let limit = u64::try_from(KEY_FILE_BYTES_MAX).unwrap_or(u64::MAX);
     if let Some(token) = durable::read_if_there(path, limit)? {
-        return jwe::open(agreement, KEY_TYP, token.trim_ascii_end(), KEY_FILE_BYTES_MAX)
-            .map_err(|_| HistoryError::Sealed("key"));
+        return jwe::open_as_one(
+            agreement,
+            KEY_TYP,
+            token.trim_ascii_end(),
+            KEY_FILE_BYTES_MAX,
+        )
+        .map_err(|_| HistoryError::Sealed("key"));
     }
     let mut key = vec![0; KEY_BYTES];
     cli::keyfile::os_rng().fill_bytes(&mut key);
     let key = Secret::new(key);
-    write_key(path, &key, agreement)?;
+    write_key(path, &key, &[agreement.public()])?;
     Ok(key)
 }
 
-fn write_key(path: &Path, key: &Secret, agreement: &AgreementKey) -> Result<(), HistoryError> {
+fn write_key(
+    path: &Path,
+    key: &Secret,
+    readers: &[AgreementPublicKey],
+) -> Result<(), HistoryError> {
     let mut rng = cli::keyfile::os_rng();
-    let sealed = jwe::seal(&agreement.public(), KEY_TYP, key.expose(), &mut rng);
+    let sealed = jwe::seal_for_all(readers, KEY_TYP, key.expose(), &mut rng);
     let sealed = sealed.map_err(|_| HistoryError::Sealed("key"))?;
     Ok(durable::replace(path, sealed.as_bytes(), Access::Owner)?)
 }
 
-/// Seals the key of a history for another key of the account, before that takes over.
+/// Seals the key of a history for another key of the account too, before that takes over.
 ///
 /// # Errors
 /// [`HistoryError`].
-pub fn hand_over(folder: &Path, from: &AgreementKey, to: &AgreementKey) -> Result<(), HistoryError> {
+pub fn hand_over(
+    folder: &Path,
+    from: &AgreementKey,
+    to: &AgreementPublicKey,
+) -> Result<(), HistoryError> {
     let path = folder.join(KEY);
-    if !path.try_exists().map_err(|error: io::Error| PathError::new(&path, error))? {
+    if !path
+        .try_exists()
+        .map_err(|error| PathError::new(&path, error))?
+    {
         return Ok(());
     }
-    write_key(&path, &open_key(&path, from)?, to)
+    let readers = [from.public(), to.clone()];
+    write_key(&path, &open_key(&path, from)?, &readers)
 }

@@ -70,7 +70,10 @@ impl Messenger {
         } else {
             self.on_online(&id);
         }
-        self.tell(Event::Contact { contact: id, change: relation.word() });
+        self.tell(Event::Contact {
+            contact: id,
+            change: relation.word(),
+        });
         self.contact(&id.to_string())
     }
 
@@ -85,7 +88,10 @@ impl Messenger {
         self.reach.remove(&id);
         self.write_book()?;
         self.history.forget(&id)?;
-        self.tell(Event::Contact { contact: id, change: "removed" });
+        self.tell(Event::Contact {
+            contact: id,
+            change: "removed",
+        });
         Ok(())
     }
 
@@ -95,7 +101,10 @@ impl Messenger {
     /// [`MessengerError`].
     pub fn code(&self, contact: &str) -> Result<VerificationCode, MessengerError> {
         let contact = self.book.find(contact)?;
-        Ok(VerificationCode::of(&self.account.key.public(), &contact.key))
+        Ok(VerificationCode::of(
+            &self.account.key.public(),
+            &contact.key,
+        ))
     }
 
     /// Notes that codes were compared, and were the same.
@@ -126,7 +135,9 @@ impl Messenger {
             name: request.name,
             agreement: request.agreement,
         };
-        let verdict = self.book.on_request(&person, request.secret.as_ref(), unix_now());
+        let verdict = self
+            .book
+            .on_request(&person, request.secret.as_ref(), unix_now());
         self.keep_book();
         let Some(id) = self.book.by_key(sender).map(|contact| contact.id) else {
             return;
@@ -140,7 +151,10 @@ impl Messenger {
         if change == "pending-namesake" {
             tracing::warn!(contact = %id, "somebody else has the name of a contact and asks");
         }
-        self.tell(Event::Contact { contact: id, change });
+        self.tell(Event::Contact {
+            contact: id,
+            change,
+        });
         if verdict == Verdict::Accepted {
             self.adopt_links(&id);
             self.on_online(&id);
@@ -158,8 +172,15 @@ impl Messenger {
             return;
         };
         self.keep_book();
-        let change = if answer.is_accepted { "accepted" } else { "denied" };
-        self.tell(Event::Contact { contact: id, change });
+        let change = if answer.is_accepted {
+            "accepted"
+        } else {
+            "denied"
+        };
+        self.tell(Event::Contact {
+            contact: id,
+            change,
+        });
         if answer.is_accepted {
             self.on_online(&id);
             self.announce_presence();
@@ -223,8 +244,12 @@ impl Messenger {
     }
 
     fn end_links(&mut self, id: &keys::NodeId) {
-        self.links.retain(|_, link| link.contact.as_ref() != Some(id));
-        self.tell(Event::Online { contact: *id, is_online: false });
+        self.links
+            .retain(|_, link| link.contact.as_ref() != Some(id));
+        self.tell(Event::Online {
+            contact: *id,
+            is_online: false,
+        });
     }
 
     /// # Errors

@@ -41,7 +41,9 @@ impl Messenger {
             return;
         }
         match contact.relation {
-            Relation::Requested if contact.request_waits_until <= now => self.mail_request(&contact),
+            Relation::Requested if contact.request_waits_until <= now => {
+                self.mail_request(&contact)
+            }
             Relation::Accepted | Relation::Denied if contact.is_answer_owed => {
                 self.mail_answer(&contact);
             }
@@ -53,7 +55,7 @@ impl Messenger {
         for entry in self.unfinished_with(id) {
             let waits = entry.mail.as_ref().is_some_and(|mail| mail.expires > now);
             if entry.direction == Direction::Out && !waits {
-                self.mail_entry(&contact, entry);
+                self.mail_entry(&contact, &entry);
             }
         }
     }
@@ -67,12 +69,17 @@ impl Messenger {
         };
         let body = self.request_body(contact);
         let id = contact.id;
-        self.put_parcel(contact, slot, (new_id(), &body), move |messenger, expires| {
-            if let Some(contact) = messenger.book.by_id_mut(&id) {
-                contact.request_waits_until = expires;
-            }
-            messenger.keep_book();
-        });
+        self.put_parcel(
+            contact,
+            slot,
+            (new_id(), &body),
+            move |messenger, expires| {
+                if let Some(contact) = messenger.book.by_id_mut(&id) {
+                    contact.request_waits_until = expires;
+                }
+                messenger.keep_book();
+            },
+        );
     }
 
     fn mail_answer(&mut self, contact: &Contact) {
@@ -89,7 +96,7 @@ impl Messenger {
         });
     }
 
-    fn mail_entry(&mut self, contact: &Contact, entry: Entry) {
+    fn mail_entry(&mut self, contact: &Contact, entry: &Entry) {
         let Some((slot, number)) = self.next_slot_to(contact) else {
             return;
         };
@@ -166,19 +173,25 @@ impl Messenger {
             matches!(contact.relation, Relation::Accepted | Relation::Requested)
                 && contact.agreement.is_some()
         };
-        let contacts: Vec<Contact> = self.book.contacts().iter().filter(wanted).cloned().collect();
+        let contacts: Vec<Contact> = self
+            .book
+            .contacts()
+            .iter()
+            .filter(wanted)
+            .cloned()
+            .collect();
         for contact in contacts {
             if self.posting.insert(contact.id) {
-                self.look_at_ways(contact);
+                self.look_at_ways(&contact);
             }
         }
     }
 
     /// Looks at the next slots from a contact, and at those to it where mail waits.
-    fn look_at_ways(&mut self, contact: Contact) {
+    fn look_at_ways(&mut self, contact: &Contact) {
         let id = contact.id;
-        let from = self.way(&contact, &self.account.node_id);
-        let to = self.way(&contact, &contact.node_id());
+        let from = self.way(contact, &self.account.node_id);
+        let to = self.way(contact, &contact.node_id());
         let (Some(from), Some(to)) = (from, to) else {
             return;
         };
@@ -189,12 +202,13 @@ impl Messenger {
             .collect();
         let (node, inputs) = (self.node.clone(), self.inputs.clone());
         let (ours, theirs) = (self.account.node_id, contact.node_id());
+        let first = contact.next_mail_in;
         tokio::spawn(async move {
-            let first = contact.next_mail_in;
             for number in first..first.saturating_add(AHEAD) {
                 let Ok(slot) = from.slot(number) else { break };
                 if let Some(mail) = get(&node, &ours, slot).await {
-                    let work = move |messenger: &mut Self| messenger.on_mail(Some((id, number)), mail);
+                    let work =
+                        move |messenger: &mut Self| messenger.on_mail(Some((id, number)), &mail);
                     drop(inputs.send(Input::Work(Box::new(work))).await);
                 }
             }
@@ -230,7 +244,7 @@ impl Messenger {
                     continue;
                 };
                 taken += 1;
-                let work = move |messenger: &mut Self| messenger.on_mail(None, mail);
+                let work = move |messenger: &mut Self| messenger.on_mail(None, &mail);
                 drop(inputs.send(Input::Work(Box::new(work))).await);
                 if taken >= STRANGERS_PER_LOOK {
                     return;
@@ -242,9 +256,9 @@ impl Messenger {
     /// A mail was found.
     ///
     /// * `place`: the contact whose way it lies on, and its number there.
-    fn on_mail(&mut self, place: Option<(NodeId, u64)>, mail: Mail) {
+    fn on_mail(&mut self, place: Option<(NodeId, u64)>, mail: &Mail) {
         if !mail.is_taken() {
-            match self.read(&mail) {
+            match self.read(mail) {
                 Ok(message) if self.may_write(place, &message) => self.on_message(message),
                 Ok(_) => tracing::debug!("mail of another sender than whose it is"),
                 Err(error) => tracing::debug!(%error, "mail can't be read"),
@@ -258,7 +272,7 @@ impl Messenger {
             self.keep_book();
         }
         if !mail.is_taken() {
-            self.take(&mail);
+            self.take(mail);
         }
     }
 
@@ -278,7 +292,10 @@ impl Messenger {
     fn may_write(&self, place: Option<(NodeId, u64)>, message: &Message) -> bool {
         let is_of = |key: &PublicKey| message.sender == *key;
         match place {
-            Some((contact, _)) => self.book.by_id(&contact).is_some_and(|contact| is_of(&contact.key)),
+            Some((contact, _)) => self
+                .book
+                .by_id(&contact)
+                .is_some_and(|contact| is_of(&contact.key)),
             None => matches!(message.body, Body::ContactRequest(_)),
         }
     }

@@ -61,7 +61,7 @@ impl Messenger {
 }
 
 /// Addresses that others can use; those of this machine alone only if there are no others.
-pub(super) fn worth_telling(listening: &[String]) -> Vec<String> {
+pub fn worth_telling(listening: &[String]) -> Vec<String> {
     let scope_of = |address: &String| address.parse::<Multiaddr>().ok().as_ref().and_then(scope);
     let (wide, narrow): (Vec<_>, Vec<_>) = listening
         .iter()

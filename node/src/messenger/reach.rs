@@ -82,7 +82,11 @@ pub(super) fn listen(node: &NodeHandle, account: &Arc<Account>, inputs: mpsc::Se
                         drop(place);
                         let (ends, run) = link::carry(stream, channel);
                         let records = None;
-                        let caller = Caller { peer, ends, records };
+                        let caller = Caller {
+                            peer,
+                            ends,
+                            records,
+                        };
                         drop(inputs.send(Input::Called(Box::new(caller))).await);
                         run.await;
                     }
@@ -117,7 +121,8 @@ impl Messenger {
         if std::mem::replace(&mut reach.is_calling, true) {
             return;
         }
-        let (node, account, inputs) = (self.node.clone(), self.account.clone(), self.inputs.clone());
+        let (node, account, inputs) =
+            (self.node.clone(), self.account.clone(), self.inputs.clone());
         tokio::spawn(async move {
             let id = found.id;
             let call = find_and_call(&node, &account, found);
@@ -137,7 +142,11 @@ impl Messenger {
     pub(super) fn call_those_who_are_due(&mut self, now: Instant) {
         let is_due = |contact: &&Contact| {
             let wanted = matches!(contact.relation, Relation::Accepted | Relation::Requested);
-            wanted && self.reach.get(&contact.id).is_none_or(|reach| now >= reach.next)
+            wanted
+                && self
+                    .reach
+                    .get(&contact.id)
+                    .is_none_or(|reach| now >= reach.next)
         };
         let due: Vec<NodeId> = self
             .book
@@ -179,7 +188,9 @@ impl Messenger {
             return;
         }
         let Caller { peer, ends, .. } = caller;
-        let relation = contact.and_then(|id| self.book.by_id(&id)).map(|contact| contact.relation);
+        let relation = contact
+            .and_then(|id| self.book.by_id(&id))
+            .map(|contact| contact.relation);
         if relation == Some(Relation::Blocked) {
             tracing::info!(name = peer.name.as_str(), "a blocked contact called");
             return;
@@ -191,7 +202,10 @@ impl Messenger {
         }
         let number = self.next_link;
         self.next_link += 1;
-        let Ends { outgoing, mut incoming } = ends;
+        let Ends {
+            outgoing,
+            mut incoming,
+        } = ends;
         self.links.insert(
             number,
             Link {
@@ -213,7 +227,10 @@ impl Messenger {
         });
         if let Some(contact) = contact {
             self.reach.remove(&contact);
-            self.tell(Event::Online { contact, is_online: true });
+            self.tell(Event::Online {
+                contact,
+                is_online: true,
+            });
             self.on_online(&contact);
         }
     }
@@ -237,7 +254,8 @@ impl Messenger {
         if let Some(contact) = self.book.by_key(&peer.key) {
             return Some(contact.id);
         }
-        let follows = |contact: &&Contact| records.iter().any(|record| record.follows(&contact.key));
+        let follows =
+            |contact: &&Contact| records.iter().any(|record| record.follows(&contact.key));
         let id = self.book.contacts().iter().find(follows)?.id;
         self.follow(&id, records);
         let now = self.book.by_id(&id)?;
@@ -251,11 +269,17 @@ impl Messenger {
                 Ok(false) => {}
                 Ok(true) => {
                     tracing::warn!(contact = %id, "contact has a new key, which its old one named");
-                    self.tell(Event::Contact { contact: *id, change: "new-key" });
+                    self.tell(Event::Contact {
+                        contact: *id,
+                        change: "new-key",
+                    });
                 }
                 Err(error @ (BookError::Unfollowed(_) | BookError::Deleted(_))) => {
                     tracing::warn!(contact = %id, %error, "contact refused");
-                    self.tell(Event::Contact { contact: *id, change: "refused" });
+                    self.tell(Event::Contact {
+                        contact: *id,
+                        change: "refused",
+                    });
                 }
                 Err(_) => {}
             }
@@ -270,7 +294,10 @@ impl Messenger {
         if let Some(contact) = link.contact
             && self.link_to(&contact).is_none()
         {
-            self.tell(Event::Online { contact, is_online: false });
+            self.tell(Event::Online {
+                contact,
+                is_online: false,
+            });
             self.on_offline(&contact);
         }
     }
@@ -311,11 +338,18 @@ async fn find_and_call(
     for address in addresses {
         if let Ok(address) = address.parse::<Multiaddr>() {
             let is_named = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
-            let address = if is_named { address } else { address.with(Protocol::P2p(peer)) };
+            let address = if is_named {
+                address
+            } else {
+                address.with(Protocol::P2p(peer))
+            };
             drop(node.dial(address).await);
         }
     }
-    let agreement = contact.agreement.as_ref().ok_or("its account was not found")?;
+    let agreement = contact
+        .agreement
+        .as_ref()
+        .ok_or("its account was not found")?;
     let stream = node.open_stream(peer, link::PROTOCOL).await;
     let mut stream = stream.map_err(|error| error.to_string())?;
     let meant = (&contact.key, agreement);
@@ -328,7 +362,14 @@ async fn find_and_call(
     };
     let (ends, run) = link::carry(stream, channel);
     let records = Some(records);
-    Ok((Caller { peer, ends, records }, run))
+    Ok((
+        Caller {
+            peer,
+            ends,
+            records,
+        },
+        run,
+    ))
 }
 
 /// What an account says, and those that it has moved to, in order.

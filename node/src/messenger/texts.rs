@@ -35,7 +35,12 @@ impl Messenger {
         let contact = self.friend(contact)?;
         let id = MessageId::generate(&mut cli::keyfile::os_rng());
         // What can't be sent isn't kept.
-        messages::sign(&self.account.key, &contact.node_id(), (id, &body), unix_now())?;
+        messages::sign(
+            &self.account.key,
+            &contact.node_id(),
+            (id, &body),
+            unix_now(),
+        )?;
         let entry = Entry {
             id,
             contact: contact.id,
@@ -86,7 +91,11 @@ impl Messenger {
 
     /// Signs and sends on a session; says whether there was one.
     pub(super) fn say(&self, contact: &NodeId, body: &Body) -> bool {
-        self.say_as(contact, MessageId::generate(&mut cli::keyfile::os_rng()), body)
+        self.say_as(
+            contact,
+            MessageId::generate(&mut cli::keyfile::os_rng()),
+            body,
+        )
     }
 
     fn say_as(&self, contact: &NodeId, id: MessageId, body: &Body) -> bool {
@@ -157,7 +166,10 @@ impl Messenger {
             tracing::error!(%error, "history is not read");
             Vec::new()
         });
-        entries.into_iter().filter(|entry| entry.contact == *contact).collect()
+        entries
+            .into_iter()
+            .filter(|entry| entry.contact == *contact)
+            .collect()
     }
 
     /// Takes a frame of a session.
@@ -250,7 +262,11 @@ impl Messenger {
                 continue;
             };
             let is_theirs = entry.contact == *contact && entry.direction == Direction::Out;
-            let progress = if receipt.is_read { Progress::Read } else { Progress::Delivered };
+            let progress = if receipt.is_read {
+                Progress::Read
+            } else {
+                Progress::Delivered
+            };
             if is_theirs && entry.progress != Progress::Read && entry.progress != progress {
                 self.note(entry, progress);
             }

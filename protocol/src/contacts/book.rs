@@ -242,7 +242,7 @@ impl Book {
                 Relation::Requested | Relation::Denied | Relation::Blocked => Relation::Requested,
             };
             contact.addresses.clone_from(&offer.addresses);
-            contact.secret = offer.secret.clone().or(contact.secret.take());
+            contact.secret = offer.secret.clone().or_else(|| contact.secret.take());
             return Ok(contact.id);
         }
         if self.contacts.len() >= CONTACTS_MAX {

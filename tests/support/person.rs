@@ -1,0 +1,152 @@
+//! Somebody who runs `streembit` in a folder of her own, on loopback.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::programs::{Running, json, run, text};
+
+/// Everything that is done from time to time is done each second.
+const CONFIG: &str = "mdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n[messenger]\n\
+    mail-interval-s = 1\npresence-interval-s = 5\nretry-s = 1\ndownloads = \"downloads\"\n";
+
+/// A person, or a node that others enter the network by.
+#[derive(Debug)]
+pub struct Person {
+    name: String,
+    folder: TempDir,
+    bootstrap: Option<String>,
+    node: Option<Running>,
+}
+
+impl Person {
+    /// Makes an account and runs its node.
+    ///
+    /// * `gate`: whom to enter the network by.
+    pub fn start(name: &str, gate: Option<&Self>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let bootstrap = gate.map(Self::address);
+        std::fs::write(folder.path().join("node.toml"), CONFIG).unwrap();
+        let mut person = Self {
+            name: name.to_owned(),
+            folder,
+            bootstrap,
+            node: None,
+        };
+        person.ok(&["account", "create", name]);
+        person.wake();
+        person
+    }
+
+    /// Runs the node, until it answers.
+    pub fn wake(&mut self) {
+        let mut args = vec!["run", "--config", "node.toml", "--account", &self.name];
+        if let Some(bootstrap) = &self.bootstrap {
+            args.extend(["--bootstrap", bootstrap]);
+        }
+        let mut node = Running::start("streembit", &args, self.folder.path());
+        node.wait_for("an answer", || self.try_address());
+        self.node = Some(node);
+    }
+
+    /// Kills the node.
+    pub fn kill(&mut self) {
+        drop(self.node.take());
+    }
+
+    /// Her folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where her node can be dialled.
+    pub fn address(&self) -> String {
+        self.try_address().unwrap()
+    }
+
+    fn try_address(&self) -> Option<String> {
+        let status = self.try_ask(&["status"]).ok()?;
+        let address = status.pointer("/listening/0")?.as_str()?;
+        Some(address.to_owned())
+    }
+
+    /// Runs a command that must succeed.
+    pub fn ok(&self, args: &[&str]) -> Value {
+        json("streembit", args, self.path())
+    }
+
+    /// Runs a command, and returns what it printed if it succeeded.
+    ///
+    /// # Errors
+    /// What it did otherwise.
+    pub fn try_ask(&self, args: &[&str]) -> Result<Value, Output> {
+        let all = [args, &["--json"]].concat();
+        let output = run("streembit", &all, self.path());
+        match serde_json::from_slice(&output.stdout) {
+            Ok(value) if output.status.success() => Ok(value),
+            _ => Err(output),
+        }
+    }
+
+    /// Runs a command that must fail; returns its exit code and all that it printed.
+    pub fn refused(&self, args: &[&str]) -> (i32, String) {
+        let output = run("streembit", args, self.path());
+        assert!(!output.status.success(), "{args:?}: {}", text(&output));
+        (output.status.code().unwrap(), text(&output))
+    }
+
+    /// Asks again and again until an answer is as it should be; the node must go on running.
+    pub fn until<T>(&mut self, args: &[&str], is_it: impl Fn(&Value) -> Option<T>) -> T {
+        let mut node = self.node.take().unwrap();
+        let what = format!("{}: {args:?}", self.name);
+        let found = node.wait_for(&what, || is_it(&self.try_ask(args).ok()?));
+        self.node = Some(node);
+        found
+    }
+
+    /// Waits until a contact is this to her.
+    pub fn until_contact_is(&mut self, contact: &str, relation: &str) {
+        self.until(&["contacts", "list"], |contacts| {
+            let mut contacts = contacts.as_array()?.iter();
+            contacts
+                .any(|found| found["name"] == contact && found["relation"] == relation)
+                .then_some(())
+        });
+    }
+
+    /// Waits for a message of, or to, a contact that has come this far.
+    pub fn until_text_is(&mut self, contact: &str, said: &str, progress: &str) {
+        self.until(&["messages", contact], |entries| {
+            let mut entries = entries.as_array()?.iter();
+            let is_it = |entry: &Value| {
+                entry
+                    .pointer("/body/text/text")
+                    .is_some_and(|text| text == said)
+                    && entry["progress"] == progress
+            };
+            entries.any(is_it).then_some(())
+        });
+    }
+
+    /// Waits for a file that a contact offered; returns the id of the message.
+    pub fn until_file_is_offered(&mut self, contact: &str) -> String {
+        self.until(&["messages", contact], |entries| {
+            let mut entries = entries.as_array()?.iter();
+            let entry = entries.find(|entry| entry.pointer("/body/file-offer").is_some())?;
+            entry["id"].as_str().map(str::to_owned)
+        })
+    }
+
+    /// Meets another by an offer of hers.
+    pub fn meet(&mut self, other: &mut Self) {
+        let offer = self.ok(&["contacts", "offer"])["offer"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        other.ok(&["contacts", "add", &offer]);
+        other.until_contact_is(&self.name.clone(), "accepted");
+        self.until_contact_is(&other.name.clone(), "accepted");
+    }
+}
