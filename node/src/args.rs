@@ -29,6 +29,9 @@ enum Command {
     /// Read the DHT through the running node
     #[command(subcommand)]
     Dht(command::dht::Command),
+    /// Found, join and administer private networks
+    #[command(subcommand)]
+    Network(command::network::Command),
     /// List the peers of the running node
     Peers(DataDirectory),
     /// Run a node until it is told to stop
@@ -53,6 +56,7 @@ impl Program for Args {
                 Ok(Exit::Done)
             }
             Command::Dht(command) => command::dht::run(&command, output),
+            Command::Network(command) => command::network::run(&command, output),
             Command::Peers(place) => command::status::peers(&place.data_directory, output),
             Command::Run(args) => command::run::run(&args, output),
             Command::Status(place) => command::status::status(&place.data_directory, output),

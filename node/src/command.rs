@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod dht;
+pub mod network;
 pub mod run;
 pub mod status;
 

@@ -6,6 +6,7 @@ use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::network::NetworkConfig;
 
 /// Connections that a node keeps at most; a small device needs a dozen.
 pub const CONNECTIONS_MAX: u32 = 256;
@@ -24,7 +25,11 @@ pub struct NodeConfig {
     pub data_directory: PathBuf,
     /// Addresses to listen on; port 0 takes a free one.
     pub listen: Vec<Multiaddr>,
-    /// Bootstrap nodes, with `/p2p/PEER_ID` at the end.
+    /// The private network to run in; the public one without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkConfig>,
+    /// Bootstrap nodes of the public network, with `/p2p/PEER_ID` at the end. A node of a private network finds
+    /// members' addresses by them, once, and then leaves.
     pub bootstrap: Vec<Multiaddr>,
     /// Find peers on the local network by mDNS.
     pub mdns: bool,
@@ -45,6 +50,7 @@ impl Default for NodeConfig {
         Self {
             data_directory: PathBuf::from("streembit-data"),
             listen: any.into_iter().collect(),
+            network: None,
             bootstrap: Vec::new(),
             mdns: true,
             server: true,

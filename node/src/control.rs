@@ -38,6 +38,8 @@ pub enum Question {
     },
     /// List the connected peers.
     Peers,
+    /// Read the files of the private network again.
+    ReloadNetwork,
     /// Describe the node.
     Status,
 }
@@ -101,6 +103,10 @@ async fn answer(node: &NodeHandle, question: Question) -> Result<serde_json::Val
     Ok(match question {
         Question::Status => serde_json::json!(node.status().await?),
         Question::Peers => serde_json::json!(node.peers().await?),
+        Question::ReloadNetwork => match node.reload_network().await? {
+            Ok(name) => serde_json::json!({ "network": name }),
+            Err(error) => serde_json::json!({ "error": error }),
+        },
         Question::Get { key } => {
             let mut bytes = [0; 32];
             if hex::decode_to_slice(&key, &mut bytes).is_err() {

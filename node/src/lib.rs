@@ -13,6 +13,7 @@
 //! * [`swarm`]: transports and behaviours; which addresses are believed
 //! * [`handle`]: how the rest of a program talks to its node
 //! * [`runtime`]: the one loop
+//! * [`network`]: private networks: who may connect, charter and member list
 //! * [`blocks`]: blobs: what is held, serving, fetching
 //! * [`holders`]: who holds a blob
 //! * [`control`]: the local control socket
@@ -32,6 +33,7 @@ pub mod control;
 pub mod handle;
 pub mod holders;
 pub mod identity;
+pub mod network;
 pub mod runtime;
 pub mod storage;
 pub mod swarm;

@@ -10,6 +10,7 @@
 //! * [`identity`]: accounts, a key and a name each
 //! * [`dht`]: records of the DHT: key rule, signer, size, life, merge rule, one table
 //! * [`mailbox`]: where mail for somebody lies in the DHT
+//! * [`network`]: private networks: charter, member list, membership, invitation
 //! * [`session`]: two accounts talk: handshake and encrypted channel
 //! * [`exchange`]: blocks of content-addressed blobs: chunk tree, wire, download, serving
 //!
@@ -40,4 +41,5 @@ pub mod identity;
 pub mod jose;
 pub mod limits;
 pub mod mailbox;
+pub mod network;
 pub mod session;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cli::exit::Context as _;
 use cli::keyfile::{self, NewKey};
 use cli::{CliError, Exit, Output};
-use keys::{AccountName, Algorithm, KeyUri, PublicKey};
+use keys::{AccountName, AgreementKey, Algorithm, KeyUri, PublicKey, SigningKey};
 use serde::Serialize;
 
 use crate::identity;
@@ -24,13 +24,16 @@ pub enum Command {
         #[arg(long)]
         no_passcode: bool,
     },
-    /// Show an account's ids; needs no passcode
+    /// Show an account's ids; needs no passcode but for --member
     Show {
         /// The account's name
         name: AccountName,
         /// Key: a file or key URI
         #[arg(long, value_name = "KEY", default_value = "account.key")]
         key: String,
+        /// Show the agreement key too, and what `streembit network invite` takes
+        #[arg(long)]
+        member: bool,
     },
 }
 
@@ -41,6 +44,8 @@ struct Shown {
     public_key: String,
     node_id: String,
     peer_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement_key: Option<String>,
     key: String,
 }
 
@@ -49,7 +54,7 @@ struct Shown {
 /// # Errors
 /// [`CliError`] with [`Exit::Key`].
 pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
-    let (public, name, key) = match command {
+    let (public, agreement, name, key) = match command {
         Command::Create {
             name,
             key,
@@ -63,19 +68,40 @@ pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
             let created = keyfile::create(key, Algorithm::P256, name.as_str(), protection)?;
             (
                 created.public(),
+                Some(agreement_key(&created)?),
                 name,
                 KeyUri::File(key.display().to_string()).to_string(),
             )
         }
-        Command::Show { name, key } => (keyfile::public(key)?, name, key.clone()),
+        Command::Show { name, key, member } => {
+            let opened = member.then(|| agreement_key(&keyfile::open(key)?));
+            (
+                keyfile::public(key)?,
+                opened.transpose()?,
+                name,
+                key.clone(),
+            )
+        }
     };
-    let shown = describe(&public, name, key)?;
-    let text = format!(
+    let mut shown = describe(&public, name, key)?;
+    shown.agreement_key = agreement;
+    let mut text = format!(
         "account     {}\nname        {}\npublic key  {}\nnode id     {}\npeer id     {}\nkey         {}",
         shown.account, shown.name, shown.public_key, shown.node_id, shown.peer_id, shown.key
     );
+    if let Some(agreement) = &shown.agreement_key {
+        let (public, name) = (&shown.public_key, &shown.name);
+        text.push_str(&format!(
+            "\nagreement   {agreement}\nmember      {public}:{agreement}:{name}"
+        ));
+    }
     output.result(&shown, text)?;
     Ok(Exit::Done)
+}
+
+fn agreement_key(key: &SigningKey) -> Result<String, CliError> {
+    let agreement = AgreementKey::of_account(key).context(Exit::Key, "agreement key")?;
+    Ok(agreement.public().into())
 }
 
 fn describe(public: &PublicKey, name: &AccountName, key: String) -> Result<Shown, CliError> {
@@ -87,6 +113,7 @@ fn describe(public: &PublicKey, name: &AccountName, key: String) -> Result<Shown
         public_key: public.to_hex(),
         node_id: node_id.to_string(),
         peer_id: peer_id.to_string(),
+        agreement_key: None,
         key,
     })
 }

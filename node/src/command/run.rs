@@ -8,11 +8,13 @@ use keys::AccountName;
 use libp2p::Multiaddr;
 use protocol::dht::key::DhtKey;
 use protocol::identity::account;
+use protocol::network::NetworkName;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::unix_now;
 use crate::config::NodeConfig;
 use crate::handle::NodeHandle;
+use crate::network::{NetworkConfig, rendezvous};
 use crate::{control, runtime};
 
 /// Bytes of a configuration file.
@@ -29,6 +31,9 @@ pub struct Args {
     /// The account's name; with it the account is announced in the DHT
     #[arg(long)]
     pub name: Option<AccountName>,
+    /// The private network to run in; the public one without it
+    #[arg(long = "network", value_name = "NAME")]
+    pub private_network: Option<NetworkName>,
     /// The network
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -87,7 +92,12 @@ impl NetworkArgs {
 /// # Errors
 /// [`CliError`].
 pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let config = args.network.resolve()?;
+    let mut config = args.network.resolve()?;
+    if let Some(name) = &args.private_network {
+        let import = config.network.take().and_then(|network| network.import);
+        let name = name.clone();
+        config.network = Some(NetworkConfig { name, import });
+    }
     let key = keyfile::open(&args.key)?;
     let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
     runtime.block_on(async {
@@ -107,6 +117,7 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         tokio::select! {
             () = until_told_to_stop() => {}
             () = announce => {}
+            () = rendezvous::run(&config, &key, &node) => {}
         }
         drop(socket);
         Ok(Exit::Done)
