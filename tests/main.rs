@@ -38,6 +38,7 @@ mod names;
 mod operations;
 mod pin;
 mod plain_delta;
+mod private_network;
 mod products;
 mod publisher_crash;
 mod publisher_delta;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use libp2p::Multiaddr;
+use protocol::network::NetworkName;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::network::NetworkConfig;
 
 /// Connections that a node keeps at most; a small device needs a dozen.
 pub const CONNECTIONS_MAX: u32 = 256;
@@ -16,6 +16,17 @@ pub const CONNECTIONS_INCOMING_MAX: u32 = 192;
 pub const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 /// Handshakes under way at once, in each direction.
 pub const HANDSHAKES_MAX: u32 = 32;
+
+/// Which private network a node runs in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NetworkConfig {
+    /// The network's name; its files lie in `networks/NAME` in the data folder.
+    pub name: NetworkName,
+    /// A file that `streembit network export` made, taken at every start: for nodes that are loaded by hand.
+    #[serde(default)]
+    pub import: Option<PathBuf>,
+}
 
 /// Settings of a node. Unknown members are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@
 //! * [`blocks`]: blobs: what is held, serving, fetching
 //! * [`holders`]: who holds a blob
 //! * [`control`]: the local control socket
+//! * [`rendezvous`]: members of a private network find each other by the public one, once
 //! * [`args`], [`command`]: the binary `streembit`
 #![allow(
     clippy::disallowed_methods,
@@ -34,6 +35,7 @@ pub mod handle;
 pub mod holders;
 pub mod identity;
 pub mod network;
+pub mod rendezvous;
 pub mod runtime;
 pub mod storage;
 pub mod swarm;

@@ -6,23 +6,19 @@
 //! * `gate`: refuses connections of anybody else
 //! * `keeper`: holds charter and member list, takes newer ones, stores them
 //! * `share`: the stream on which members tell each other
-//! * [`rendezvous`]: members find each other by the public network, once
 
 pub(crate) mod gate;
 pub(crate) mod keeper;
 pub mod place;
-pub mod rendezvous;
 pub(crate) mod share;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use keys::PublicKey;
-use libp2p::{Multiaddr, PeerId, StreamProtocol};
-use protocol::network::NetworkName;
+use libp2p::{Multiaddr, PeerId};
+use protocol::network::NetworkId;
 use protocol::network::invitation::PresharedKey;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
@@ -34,22 +30,11 @@ use share::News;
 /// Changes that wait for the keeper; whoever has more waits.
 const HEARD_WAITING_MAX: usize = 16;
 
-/// Which private network a node runs in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct NetworkConfig {
-    /// The network's name; its files lie in `networks/NAME` in the data folder.
-    pub name: NetworkName,
-    /// A file that `streembit network export` made, taken at every start: for nodes that are loaded by hand.
-    #[serde(default)]
-    pub import: Option<PathBuf>,
-}
-
 /// A private network, read from its files.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) place: Place,
-    pub(crate) kad: StreamProtocol,
+    pub(crate) id: NetworkId,
     pub(crate) psk: Option<PresharedKey>,
     pub(crate) bootstrap: Vec<Multiaddr>,
     news: News,
@@ -67,10 +52,8 @@ impl Opened {
             place.import(file, now)?;
         }
         let (membership, access) = (place.load()?, place.access()?);
-        let id = membership.network();
-        let kad = format!("{}/{id}", crate::swarm::KAD_PROTOCOL);
         Ok(Some(Self {
-            kad: StreamProtocol::try_from_owned(kad).unwrap_or(crate::swarm::KAD_PROTOCOL),
+            id: membership.network(),
             news: News::of(&membership, &access, now),
             bootstrap: access.multiaddrs(),
             psk: access.psk,

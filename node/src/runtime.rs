@@ -94,7 +94,6 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
         blobs: blobs.clone(),
         peer_id,
     };
-    let kad = opened.as_ref().map(|opened| opened.kad.clone());
     let runtime = Runtime {
         swarm,
         commands,
@@ -103,7 +102,7 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
         queries: Queries::new(config.clock),
         peers: BTreeMap::new(),
         identified: BTreeSet::new(),
-        kad: kad.unwrap_or(swarm::KAD_PROTOCOL),
+        kad: swarm::kad_protocol(opened.as_ref()),
         network: Network::start(opened, config, key.public(), control),
         bootstrap,
         reachable: config.reachable,

@@ -24,7 +24,7 @@ use crate::storage::quota::PROVIDER_TTL_S;
 use crate::storage::records::Records;
 
 /// Our own Kademlia network; a private one adds its id.
-pub(crate) const KAD_PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/kad/1.0.0");
+const KAD_PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/kad/1.0.0");
 /// What identify tells others.
 const IDENTIFY_PROTOCOL: &str = "/streembit/id/1.0.0";
 /// Streams on one connection: exchanges of 20 blobs, kad, identify, ping.
@@ -76,7 +76,7 @@ pub(crate) fn build(
 ) -> Result<Swarm<Behaviour>, SwarmError> {
     let tcp = tcp::Config::default().nodelay(true);
     let builder = SwarmBuilder::with_existing_identity(keypair.clone()).with_tokio();
-    let kad = network.map_or(KAD_PROTOCOL, |network| network.kad.clone());
+    let kad = kad_protocol(network);
     let allowed = network.map(|network| network.allowed());
     let behaviour = |keypair: &Keypair| behaviour(keypair, records, config, (kad, allowed));
     let tune = |config: swarm::Config| config.with_idle_connection_timeout(IDLE_TIMEOUT);
@@ -97,6 +97,15 @@ pub(crate) fn build(
     let builder = builder.with_dns().map_err(SwarmError::Dns)?;
     let Ok(builder) = builder.with_behaviour(behaviour);
     Ok(builder.with_swarm_config(tune).build())
+}
+
+/// What the DHT speaks: a private network's is its own, so that they never mix.
+pub(crate) fn kad_protocol(network: Option<&Opened>) -> StreamProtocol {
+    let Some(network) = network else {
+        return KAD_PROTOCOL;
+    };
+    let name = format!("{KAD_PROTOCOL}/{}", network.id);
+    StreamProtocol::try_from_owned(name).unwrap_or(KAD_PROTOCOL)
 }
 
 fn yamux_config() -> yamux::Config {

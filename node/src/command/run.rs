@@ -12,10 +12,9 @@ use protocol::network::NetworkName;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::unix_now;
-use crate::config::NodeConfig;
+use crate::config::{NetworkConfig, NodeConfig};
 use crate::handle::NodeHandle;
-use crate::network::{NetworkConfig, rendezvous};
-use crate::{control, runtime};
+use crate::{control, rendezvous, runtime};
 
 /// Bytes of a configuration file.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;

@@ -20,7 +20,7 @@ use crate::clock::unix_now;
 use crate::control::{self, Question};
 use crate::identity;
 use crate::network::place::Place;
-use crate::network::rendezvous::reachable;
+use crate::rendezvous::reachable;
 
 /// Bytes of a file that describes a member.
 const MEMBER_BYTES_MAX: u64 = 4096;

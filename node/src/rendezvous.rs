@@ -16,10 +16,10 @@ use protocol::network::Membership;
 use protocol::network::members::Member;
 use tokio::time::{sleep, timeout};
 
-use super::place::{Place, PlaceError};
 use crate::config::NodeConfig;
 use crate::handle::{NodeHandle, Stopped};
 use crate::identity;
+use crate::network::place::{Place, PlaceError};
 use crate::runtime::{self, StartError};
 use crate::swarm::addresses::{Scope, scope};
 
