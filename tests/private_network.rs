@@ -359,12 +359,17 @@ fn public_network_carries_addresses_that_only_members_read() {
     alice.invite(&[&bob], &[]);
     let file = folder.path().join("exported").display().to_string();
     alice.json(&["network", "export", &file]);
-    bob.json(&["network", "import", &file]);
+    // Loaded by hand at its start.
+    let config = format!("[network]\nname = \"home\"\nimport = {file:?}\n");
+    fs::write(bob.folder.join("node.toml"), config).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let public = runtime.block_on(TestNode::start(&[]));
     let gate = public.address.to_string();
-    for person in [&mut alice, &mut bob] {
-        person.run(&["--bootstrap", &gate]);
+    for (person, more) in [
+        (&mut alice, &[][..]),
+        (&mut bob, &["--config", "node.toml"]),
+    ] {
+        person.run(&[&["--bootstrap", &gate], more].concat());
         person.until_logged(&["published in the public network"]);
     }
     // Neither knew an address of the other.

@@ -262,3 +262,6 @@ fn open(signer: &Signer) -> Result<keys::SigningKey, CliError> {
     crate::identity::peer_id(&key.public()).context(Exit::Key, &signer.key)?;
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub struct NetworkArgs {
     /// Address to listen on, such as /ip4/0.0.0.0/tcp/4001 (repeatable)
     #[arg(long, value_name = "MULTIADDR")]
     pub listen: Vec<Multiaddr>,
-    /// Bootstrap node, ending in /p2p/PEER_ID (repeatable)
+    /// Bootstrap node of the public network, ending in /p2p/PEER_ID (repeatable)
     #[arg(long, value_name = "MULTIADDR")]
     pub bootstrap: Vec<Multiaddr>,
     /// Don't look for peers on the local network

@@ -68,13 +68,15 @@ impl Keeper {
 
     /// Reads what is stored, adds what a peer sent, and tells of what has changed.
     async fn take(&self, sent: Option<(PeerId, Vec<String>)>) -> Result<(), PlaceError> {
-        let (place, now) = (self.place.clone(), self.clock.now());
+        let (place, own, now) = (self.place.clone(), self.own.clone(), self.clock.now());
         let work = move || -> Result<News, PlaceError> {
             if sent.is_none() && !place.exists() {
                 return Ok(News::default());
             }
             let held = match sent {
-                Some((from, tokens)) => place.change(|held| Ok(adopt(held, from, &tokens, now)))?,
+                Some((from, tokens)) => {
+                    place.change(|held| Ok(adopt(held, (&own, from), &tokens, now)))?
+                }
                 None => place.load()?,
             };
             Ok(News::of(&held, &place.access()?, now))
@@ -113,11 +115,21 @@ impl Keeper {
 }
 
 /// Takes of `tokens` what is newer.
-fn adopt(held: &mut Membership, from: PeerId, tokens: &[String], now: u64) -> Membership {
+fn adopt(
+    held: &mut Membership,
+    (own, from): (&PublicKey, PeerId),
+    tokens: &[String],
+    now: u64,
+) -> Membership {
     for token in tokens {
+        let (before, signed_here) = (held.sequences(), held.list_signer() == Some(own));
         match held.adopt(token, now) {
+            Ok(true) if signed_here && before == held.sequences() => tracing::warn!(
+                "another admin changed the member list at the same time, and its list counts: look at \
+                 `streembit network members` and repeat your change"
+            ),
             Ok(true) => {
-                tracing::info!(%from, sequences = ?held.sequences(), "charter or member list taken")
+                tracing::info!(%from, sequences = ?held.sequences(), "charter or member list taken");
             }
             Ok(false) => {}
             Err(error) => tracing::debug!(%from, %error, "charter or member list refused"),

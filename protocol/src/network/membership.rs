@@ -293,6 +293,11 @@ impl Membership {
         (charter, self.list.as_ref().map(|(_, it)| it.roll.seq))
     }
 
+    /// Who signed the member list.
+    pub fn list_signer(&self) -> Option<&PublicKey> {
+        self.list.as_ref().map(|(_, list)| &list.signer)
+    }
+
     /// The first second in which charter or list is void; `None` if one of them isn't here.
     pub fn expires(&self) -> Option<u64> {
         let (_, charter) = self.charter.as_ref()?;
