@@ -73,7 +73,7 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
     let bootstrap = bootstrap.clone();
     let storage = Storage::open(&folder.join("node"))?;
     let records = Records::open(&storage, peer_id)?;
-    let mut swarm = swarm::build(keypair, records, config, opened.as_ref())?;
+    let mut swarm = swarm::build(&keypair, records, config, opened.as_ref())?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())

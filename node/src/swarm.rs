@@ -69,7 +69,7 @@ pub enum SwarmError {
 /// # Errors
 /// [`SwarmError`].
 pub(crate) fn build(
-    keypair: Keypair,
+    keypair: &Keypair,
     records: Records,
     config: &NodeConfig,
     network: Option<&Opened>,
@@ -86,7 +86,7 @@ pub(crate) fn build(
         let Ok(builder) = builder.with_behaviour(behaviour);
         return Ok(builder.with_swarm_config(tune).build());
     };
-    let noise = noise::Config::new(&keypair)?;
+    let noise = noise::Config::new(keypair)?;
     let psk = PnetConfig::new(PreSharedKey::new(*psk.expose()));
     let secluded = tcp::tokio::Transport::new(tcp)
         .and_then(move |socket, _| psk.handshake(socket))

@@ -131,7 +131,7 @@ impl Which {
         if let Some(name) = &self.network {
             return Ok(Place::of(folder, name));
         }
-        let names = place::names(folder).map_err(refused)?;
+        let names = place::names(folder).map_err(|error| refused(&error))?;
         match names.as_slice() {
             [name] => Ok(Place::of(folder, name)),
             [] => Err(CliError::new(
@@ -224,8 +224,8 @@ fn summary(held: &Membership, told: bool) -> Value {
 }
 
 /// An error of a network's files, with what to do about it.
-fn refused(error: PlaceError) -> CliError {
-    let (exit, hint) = match &error {
+fn refused(error: &PlaceError) -> CliError {
+    let (exit, hint) = match error {
         PlaceError::Missing(_) | PlaceError::Taken(_) => (Exit::Usage, None),
         PlaceError::Locked(_) => (Exit::Retry, None),
         PlaceError::Membership(MembershipError::NotAdmin) => (
@@ -244,7 +244,7 @@ fn refused(error: PlaceError) -> CliError {
             (Exit::No, None)
         }
     };
-    let error = CliError::from_error(exit, "private network", &error);
+    let error = CliError::from_error(exit, "private network", error);
     match hint {
         Some(hint) => error.hint(hint),
         None => error,
@@ -252,7 +252,7 @@ fn refused(error: PlaceError) -> CliError {
 }
 
 fn load(place: &Place) -> Result<Membership, CliError> {
-    place.load().map_err(refused)
+    place.load().map_err(|error| refused(&error))
 }
 
 /// The founder's or a member's key, opened.

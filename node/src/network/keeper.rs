@@ -48,7 +48,9 @@ impl Keeper {
                 Ok(Some(Heard::Tokens { from, tokens })) => {
                     // What is held already costs a comparison and no signature.
                     if *self.news.borrow().tokens != tokens {
-                        self.take(Some((from, tokens))).await.unwrap_or_else(warn);
+                        self.take(Some((from, tokens)))
+                            .await
+                            .unwrap_or_else(|error| warn(&error));
                     }
                 }
                 Ok(Some(Heard::Reload(reply))) => {
@@ -59,7 +61,7 @@ impl Keeper {
                 }
                 Ok(None) => return,
                 Err(_) => {
-                    self.take(None).await.unwrap_or_else(warn);
+                    self.take(None).await.unwrap_or_else(|error| warn(&error));
                     self.remind();
                 }
             }
@@ -138,6 +140,6 @@ fn adopt(
     held.clone()
 }
 
-fn warn(error: PlaceError) {
+fn warn(error: &PlaceError) {
     tracing::warn!(%error, "charter and member list stay as they are");
 }

@@ -49,17 +49,17 @@ fn every_member_reads_those_before_it_and_itself() {
 
 #[test]
 fn own_machine_is_told_only_if_there_is_nothing_else() {
-    let reachable = |listening: &[&str]| {
+    let told = |listening: &[&str]| {
         let listening: Vec<String> = listening.iter().copied().map(str::to_owned).collect();
-        super::reachable(&listening)
+        reachable(&listening)
     };
     let peer = "QmNLei78zWmzUdbeRB3CiUfAizWUrbeeZh5K1rhAQKCh51";
     let loopback = format!("/ip4/127.0.0.1/tcp/1/p2p/{peer}");
-    assert_eq!(reachable(&[&loopback]), ["/ip4/127.0.0.1/tcp/1"]);
+    assert_eq!(told(&[&loopback]), ["/ip4/127.0.0.1/tcp/1"]);
     let listening = [&loopback, "/ip4/10.0.0.1/tcp/1", "/ip4/198.51.100.7/tcp/1"];
     let widest = ["/ip4/198.51.100.7/tcp/1", "/ip4/10.0.0.1/tcp/1"];
-    assert_eq!(reachable(&listening), widest);
-    assert!(reachable(&["/ip4/0.0.0.0/tcp/1", "junk"]).is_empty());
+    assert_eq!(told(&listening), widest);
+    assert!(told(&["/ip4/0.0.0.0/tcp/1", "junk"]).is_empty());
 }
 
 #[test]

@@ -42,7 +42,9 @@ pub(super) fn create(
         psk: psk.then(|| PresharedKey::generate(&mut rng)),
     };
     let folder = Place::of(&place.data_directory, network);
-    folder.create(&founded, &access).map_err(refused)?;
+    folder
+        .create(&founded, &access)
+        .map_err(|error| refused(&error))?;
     show(&founded, false, output)
 }
 
@@ -83,11 +85,15 @@ pub(super) fn join(
             return Err(CliError::new(Exit::No, message)
                 .hint("`streembit network leave` it first, or use another --data-directory"));
         }
-        folder.set_access(&access).map_err(refused)?;
+        folder
+            .set_access(&access)
+            .map_err(|error| refused(&error))?;
         held
     } else {
         let joined = Membership::invited(invitation.network, invitation.name, invitation.founder);
-        folder.create(&joined, &access).map_err(refused)?;
+        folder
+            .create(&joined, &access)
+            .map_err(|error| refused(&error))?;
         joined
     };
     output.note(format_args!(
@@ -100,7 +106,7 @@ pub(super) fn join(
 pub(super) fn leave(which: &Which, output: Output) -> Result<Exit, CliError> {
     let folder = which.choose()?;
     let held = load(&folder)?;
-    folder.remove().map_err(refused)?;
+    folder.remove().map_err(|error| refused(&error))?;
     let told = tell_node(&which.place, &folder, output);
     output.note("an admin still has to remove this account from the network");
     let value = json!({ "left": held.name(), "id": held.network(), "node_told": told });
@@ -109,11 +115,13 @@ pub(super) fn leave(which: &Which, output: Output) -> Result<Exit, CliError> {
 }
 
 pub(super) fn import(file: &Path, place: &DataDirectory, output: Output) -> Result<Exit, CliError> {
-    let exported = place::read_exported(file).map_err(refused)?;
+    let exported = place::read_exported(file).map_err(|error| refused(&error))?;
     let named = Membership::of_charter(&exported.charter, unix_now());
     let named = named.context(Exit::No, file.display())?;
     let folder = Place::of(&place.data_directory, named.name());
-    folder.import(file, unix_now()).map_err(refused)?;
+    folder
+        .import(file, unix_now())
+        .map_err(|error| refused(&error))?;
     let told = tell_node(place, &folder, output);
     show(&load(&folder)?, told, output)
 }

@@ -68,7 +68,7 @@ pub(super) fn invite(
             admins.sort_by_key(|admin| admin.key != *held.founder());
             held.sign_charter(&key, admins, members, unix_now())
         };
-        place.change(change).map_err(refused)?;
+        place.change(change).map_err(|error| refused(&error))?;
     }
     let held = load(&place)?;
     let told = tell_node(&which.place, &place, output);
@@ -91,7 +91,7 @@ fn invitation(
     at: &[Multiaddr],
     running: Option<&Which>,
 ) -> Result<Invitation, CliError> {
-    let access = place.access().map_err(refused)?;
+    let access = place.access().map_err(|error| refused(&error))?;
     let mut addresses: Vec<String> = at.iter().map(Multiaddr::to_string).collect();
     if let Some(which) = running {
         let status = control::ask(&which.place.data_directory, &Question::Status);
@@ -221,7 +221,7 @@ pub(super) fn remove(
         admins.retain(|admin| !is_out(&admin.key));
         held.sign_charter(&key, admins, members, unix_now())
     };
-    place.change(change).map_err(refused)?;
+    place.change(change).map_err(|error| refused(&error))?;
     let told = tell_node(&which.place, &place, output);
     if !told {
         output.note("no node of this network runs here: the others hear of it when one does");
@@ -263,7 +263,7 @@ pub(super) fn renew(which: &Which, signer: &Signer, output: Output) -> Result<Ex
         }
         held.sign_members(&key, members, unix_now())
     };
-    place.change(change).map_err(refused)?;
+    place.change(change).map_err(|error| refused(&error))?;
     let told = tell_node(&which.place, &place, output);
     show(&load(&place)?, told, output)
 }
