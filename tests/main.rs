@@ -39,6 +39,7 @@ mod operations;
 mod people;
 mod pin;
 mod plain_delta;
+mod private_network;
 mod products;
 mod publisher_crash;
 mod publisher_delta;

@@ -258,6 +258,7 @@ impl Config {
             hardware: Name::parse(&file.system.compatible)
                 .context(Exit::Usage, "system.compatible")?,
             node: NodeConfig {
+                network: None,
                 data_directory: file.system.data_directory.clone(),
                 listen: file.network.listen,
                 bootstrap: file.network.bootstrap,

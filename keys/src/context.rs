@@ -14,6 +14,8 @@ pub enum Context {
     KeyFile,
     /// Where mail lies for an account.
     Mailbox,
+    /// Ids of private networks, and what their members' lists refer to.
+    Network,
     /// Node ids, see [`crate::id`].
     NodeId,
     /// The message by whose signature a key behind a program or in a token shows that it is there.
@@ -26,11 +28,12 @@ pub enum Context {
 
 impl Context {
     /// Every context, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Agreement,
         Self::Dht,
         Self::KeyFile,
         Self::Mailbox,
+        Self::Network,
         Self::NodeId,
         Self::Possession,
         Self::Session,
@@ -44,6 +47,7 @@ impl Context {
             Self::Dht => b"streembit/dht/1",
             Self::KeyFile => b"streembit/keyfile/1",
             Self::Mailbox => b"streembit/mailbox/1",
+            Self::Network => b"streembit/network/1",
             Self::NodeId => b"streembit/node/1",
             Self::Possession => b"streembit/possession/1",
             Self::Session => b"streembit/session/1",

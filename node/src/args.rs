@@ -39,6 +39,9 @@ enum Command {
     Files(command::talk::Files),
     /// Show what was said with a contact
     Messages(command::talk::Messages),
+    /// Found, join and administer private networks
+    #[command(subcommand)]
+    Network(command::network::Command),
     /// List the peers of the running node
     Peers(DataDirectory),
     /// Run a node until it is told to stop
@@ -69,6 +72,7 @@ impl Program for Args {
             Command::Dht(command) => command::dht::run(&command, output),
             Command::Files(command) => command::talk::files(&command, output),
             Command::Messages(order) => command::talk::messages(&order, output),
+            Command::Network(command) => command::network::run(&command, output),
             Command::Peers(place) => command::status::peers(&place.data_directory, output),
             Command::Run(args) => command::run::run(&args, output),
             Command::Send(order) => command::talk::send(&order, output),

@@ -4,6 +4,7 @@ pub mod account;
 pub mod asking;
 pub mod contacts;
 pub mod dht;
+pub mod network;
 pub mod run;
 pub mod status;
 pub mod talk;

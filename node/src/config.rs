@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use libp2p::Multiaddr;
+use protocol::network::NetworkName;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
@@ -17,6 +18,17 @@ pub const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 /// Handshakes under way at once, in each direction.
 pub const HANDSHAKES_MAX: u32 = 32;
 
+/// Which private network a node runs in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NetworkConfig {
+    /// The network's name; its files lie in `networks/NAME` in the data folder.
+    pub name: NetworkName,
+    /// A file that `streembit network export` made, taken at every start: for nodes that are loaded by hand.
+    #[serde(default)]
+    pub import: Option<PathBuf>,
+}
+
 /// Settings of a node. Unknown members are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -25,7 +37,11 @@ pub struct NodeConfig {
     pub data_directory: PathBuf,
     /// Addresses to listen on; port 0 takes a free one.
     pub listen: Vec<Multiaddr>,
-    /// Bootstrap nodes, with `/p2p/PEER_ID` at the end.
+    /// The private network to run in; the public one without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkConfig>,
+    /// Bootstrap nodes of the public network, with `/p2p/PEER_ID` at the end. A node of a private network finds
+    /// members' addresses by them, once, and then leaves.
     pub bootstrap: Vec<Multiaddr>,
     /// Find peers on the local network by mDNS.
     pub mdns: bool,
@@ -48,6 +64,7 @@ impl Default for NodeConfig {
         Self {
             data_directory: PathBuf::from("streembit-data"),
             listen: any.into_iter().collect(),
+            network: None,
             bootstrap: Vec::new(),
             mdns: true,
             server: true,

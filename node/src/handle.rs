@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Provide(DhtKey),
     Providers(DhtKey, oneshot::Sender<Vec<PeerId>>),
     Put(DhtKey, Vec<u8>, oneshot::Sender<Result<usize, String>>),
+    ReloadNetwork(oneshot::Sender<Result<String, String>>),
     Status(oneshot::Sender<Status>),
     StopProviding(DhtKey),
 }
@@ -153,6 +154,15 @@ impl NodeHandle {
     /// [`Stopped`].
     pub async fn status(&self) -> Result<Status, Stopped> {
         self.ask(Command::Status).await
+    }
+
+    /// Reads the files of the node's private network again and returns its name; who is no member any more is
+    /// disconnected.
+    ///
+    /// # Errors
+    /// [`Stopped`]; the inner error says why they can't be read.
+    pub async fn reload_network(&self) -> Result<Result<String, String>, Stopped> {
+        self.ask(Command::ReloadNetwork).await
     }
 
     /// Accepts streams of an application protocol. The block exchange is taken already unless the

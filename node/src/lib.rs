@@ -14,10 +14,12 @@
 //! * [`swarm`]: transports and behaviours; which addresses are believed
 //! * [`handle`]: how the rest of a program talks to its node
 //! * [`runtime`]: the one loop
+//! * [`network`]: private networks: who may connect, charter and member list
 //! * [`blocks`]: blobs: what is held, serving, fetching
 //! * [`holders`]: who holds a blob
 //! * [`messenger`]: contacts, sessions, mail, files
 //! * [`control`]: the local control socket
+//! * [`rendezvous`]: members of a private network find each other by the public one, once
 //! * [`args`], [`command`]: the binary `streembit`
 #![allow(
     clippy::disallowed_methods,
@@ -36,6 +38,8 @@ pub mod handle;
 pub mod holders;
 pub mod identity;
 pub mod messenger;
+pub mod network;
+pub mod rendezvous;
 pub mod runtime;
 pub mod storage;
 pub mod swarm;

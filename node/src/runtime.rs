@@ -11,7 +11,7 @@ use libp2p::core::ConnectedPoint;
 use libp2p::kad::{self, InboundRequest};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, PeerId, Swarm, identify, mdns};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, mdns};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, interval};
 
@@ -20,6 +20,8 @@ use crate::blocks::store::BlobStore;
 use crate::config::NodeConfig;
 use crate::handle::{COMMANDS_MAX, Command, NodeHandle, PeerInfo, Status, Streams};
 use crate::identity;
+use crate::network::place::PlaceError;
+use crate::network::{Network, Opened};
 use crate::storage::quota::Subnet;
 use crate::storage::records::Records;
 use crate::storage::{Storage, StorageError};
@@ -40,6 +42,9 @@ pub enum StartError {
     /// The store can't be opened.
     #[error("node store")]
     Storage(#[from] StorageError),
+    /// The private network's files can't be used.
+    #[error("private network")]
+    Network(#[from] PlaceError),
     /// The swarm can't be built.
     #[error(transparent)]
     Swarm(#[from] swarm::SwarmError),
@@ -60,9 +65,15 @@ pub enum StartError {
 pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartError> {
     let keypair = identity::keypair(key)?;
     let peer_id = keypair.public().to_peer_id();
-    let storage = Storage::open(&config.data_directory.join("node"))?;
+    let opened = Opened::of(config)?;
+    let (folder, bootstrap) = match &opened {
+        Some(opened) => (opened.place.folder(), &opened.bootstrap),
+        None => (config.data_directory.as_path(), &config.bootstrap),
+    };
+    let bootstrap = bootstrap.clone();
+    let storage = Storage::open(&folder.join("node"))?;
     let records = Records::open(&storage, peer_id)?;
-    let mut swarm = swarm::build(keypair, records, config)?;
+    let mut swarm = swarm::build(&keypair, records, config, opened.as_ref())?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
@@ -79,7 +90,7 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
     let (sender, commands) = mpsc::channel(COMMANDS_MAX);
     let handle = NodeHandle {
         commands: sender,
-        streams: Streams(control),
+        streams: Streams(control.clone()),
         blobs: blobs.clone(),
         peer_id,
     };
@@ -91,7 +102,9 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
         queries: Queries::new(config.clock),
         peers: BTreeMap::new(),
         identified: BTreeSet::new(),
-        bootstrap: config.bootstrap.clone(),
+        kad: swarm::kad_protocol(opened.as_ref()),
+        network: Network::start(opened, config, key.public(), control),
+        bootstrap,
         reachable: config.reachable,
     };
     tokio::spawn(runtime.run());
@@ -108,6 +121,8 @@ struct Runtime {
     peers: BTreeMap<PeerId, Multiaddr>,
     /// Connected peers whose addresses were taken.
     identified: BTreeSet<PeerId>,
+    kad: StreamProtocol,
+    network: Network,
     bootstrap: Vec<Multiaddr>,
     reachable: bool,
 }
@@ -123,6 +138,7 @@ impl Runtime {
                     Some(command) => self.on_command(command),
                     None => break,
                 },
+                () = self.network.changed() => self.on_members(),
                 _ = sweep.tick() => self.sweep().await,
                 _ = bootstrap.tick() => self.dial_bootstrap(),
             }
@@ -153,6 +169,28 @@ impl Runtime {
                 self.dial(&address);
             }
         }
+    }
+
+    /// Cuts off who is no member any more, and looks for who is one now.
+    fn on_members(&mut self) {
+        let Some(allowed) = self.network.allowed() else {
+            return;
+        };
+        let behaviour = self.swarm.behaviour_mut();
+        for peer in behaviour.gate.allow(allowed) {
+            tracing::warn!(%peer, "disconnected: no member of this network any more");
+            behaviour.kad.remove_peer(&peer);
+        }
+        let nearby = behaviour.mdns.as_ref();
+        let nearby = nearby.into_iter().flat_map(|mdns| mdns.discovered_nodes());
+        let nearby: BTreeSet<PeerId> = nearby
+            .filter(|peer| behaviour.gate.allows(peer) && !self.peers.contains_key(*peer))
+            .copied()
+            .collect();
+        for peer in nearby {
+            drop(self.swarm.dial(peer));
+        }
+        self.dial_bootstrap();
     }
 
     fn dial(&mut self, address: &Multiaddr) {
@@ -196,6 +234,7 @@ impl Runtime {
                 self.queries
                     .put(&mut self.swarm.behaviour_mut().kad, key, value, reply);
             }
+            Command::ReloadNetwork(reply) => self.network.reload(reply),
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::StopProviding(key) => {
                 let key = kad::RecordKey::new(key.as_bytes());
@@ -240,7 +279,9 @@ impl Runtime {
                     ConnectedPoint::Listener { send_back_addr, .. } => send_back_addr,
                 };
                 tracing::debug!(%peer_id, %met, "connected");
-                self.peers.insert(peer_id, met);
+                if self.peers.insert(peer_id, met).is_none() {
+                    self.network.connected(peer_id);
+                }
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -250,6 +291,10 @@ impl Runtime {
                 tracing::debug!(%peer_id, "disconnected");
                 self.peers.remove(&peer_id);
                 self.identified.remove(&peer_id);
+                self.network.disconnected(&peer_id);
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
+                tracing::debug!(?peer_id, %error, "not connected");
             }
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
             _ => {}
@@ -286,7 +331,7 @@ impl Runtime {
                     return;
                 };
                 let believed = addresses::believed(&info.listen_addrs, met);
-                if info.protocols.contains(&swarm::KAD_PROTOCOL) {
+                if info.protocols.contains(&self.kad) {
                     for address in believed {
                         self.swarm
                             .behaviour_mut()
@@ -297,7 +342,9 @@ impl Runtime {
             }
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 for (peer, address) in found {
-                    if !self.peers.contains_key(&peer) {
+                    // Others of the local network aren't dialled, so that they fill no log.
+                    if !self.peers.contains_key(&peer) && self.swarm.behaviour().gate.allows(&peer)
+                    {
                         self.swarm.behaviour_mut().kad.add_address(&peer, address);
                         drop(self.swarm.dial(peer));
                     }

@@ -6,20 +6,25 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::core::Transport as _;
+use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, Mode, StoreInserts};
+use libp2p::pnet::{PnetConfig, PreSharedKey};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, swarm, tcp, yamux};
 
 use crate::config::{
     CONNECTIONS_INCOMING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, NodeConfig,
 };
+use crate::network::Opened;
+use crate::network::gate::{Allowed, Gate};
 use crate::storage::quota::PROVIDER_TTL_S;
 use crate::storage::records::Records;
 
-/// Our own Kademlia network.
-pub(crate) const KAD_PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/kad/1.0.0");
+/// Our own Kademlia network; a private one adds its id.
+const KAD_PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/kad/1.0.0");
 /// What identify tells others.
 const IDENTIFY_PROTOCOL: &str = "/streembit/id/1.0.0";
 /// Streams on one connection: exchanges of 20 blobs, kad, identify, ping.
@@ -34,6 +39,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Behaviour {
     /// Refuses what is beyond the limits, before anything is negotiated.
     pub(crate) limits: connection_limits::Behaviour,
+    /// Refuses who isn't a member, before any of the protocols below runs.
+    pub(crate) gate: Gate,
     /// The DHT.
     pub(crate) kad: kad::Behaviour<Records>,
     /// Addresses and protocols of peers.
@@ -57,34 +64,62 @@ pub enum SwarmError {
     Dns(std::io::Error),
 }
 
-/// Builds the swarm of a node.
+/// Builds the swarm of a node, of a private network if there is one.
 ///
 /// # Errors
 /// [`SwarmError`].
 pub(crate) fn build(
-    keypair: Keypair,
+    keypair: &Keypair,
     records: Records,
     config: &NodeConfig,
+    network: Option<&Opened>,
 ) -> Result<Swarm<Behaviour>, SwarmError> {
-    let yamux = || {
-        let mut yamux = yamux::Config::default();
-        yamux.set_max_num_streams(STREAMS_MAX);
-        yamux
-    };
     let tcp = tcp::Config::default().nodelay(true);
-    let builder = SwarmBuilder::with_existing_identity(keypair)
-        .with_tokio()
-        .with_tcp(tcp, noise::Config::new, yamux)?
-        .with_dns()
-        .map_err(SwarmError::Dns)?;
-    let behaviour = |keypair: &Keypair| behaviour(keypair, records, config);
+    let builder = SwarmBuilder::with_existing_identity(keypair.clone()).with_tokio();
+    let kad = kad_protocol(network);
+    let allowed = network.map(|network| network.allowed());
+    let behaviour = |keypair: &Keypair| behaviour(keypair, records, config, (kad, allowed));
+    let tune = |config: swarm::Config| config.with_idle_connection_timeout(IDLE_TIMEOUT);
+    let Some(psk) = network.and_then(|network| network.psk.as_ref()) else {
+        let builder = builder.with_tcp(tcp, noise::Config::new, yamux_config)?;
+        let builder = builder.with_dns().map_err(SwarmError::Dns)?;
+        let Ok(builder) = builder.with_behaviour(behaviour);
+        return Ok(builder.with_swarm_config(tune).build());
+    };
+    let noise = noise::Config::new(keypair)?;
+    let psk = PnetConfig::new(PreSharedKey::new(*psk.expose()));
+    let secluded = tcp::tokio::Transport::new(tcp)
+        .and_then(move |socket, _| psk.handshake(socket))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux_config());
+    let Ok(builder) = builder.with_other_transport(|_| secluded);
+    let builder = builder.with_dns().map_err(SwarmError::Dns)?;
     let Ok(builder) = builder.with_behaviour(behaviour);
-    Ok(builder
-        .with_swarm_config(|c| c.with_idle_connection_timeout(IDLE_TIMEOUT))
-        .build())
+    Ok(builder.with_swarm_config(tune).build())
 }
 
-fn behaviour(keypair: &Keypair, records: Records, config: &NodeConfig) -> Behaviour {
+/// What the DHT speaks: a private network's is its own, so that they never mix.
+pub(crate) fn kad_protocol(network: Option<&Opened>) -> StreamProtocol {
+    let Some(network) = network else {
+        return KAD_PROTOCOL;
+    };
+    let name = format!("{KAD_PROTOCOL}/{}", network.id);
+    StreamProtocol::try_from_owned(name).unwrap_or(KAD_PROTOCOL)
+}
+
+fn yamux_config() -> yamux::Config {
+    let mut yamux = yamux::Config::default();
+    yamux.set_max_num_streams(STREAMS_MAX);
+    yamux
+}
+
+fn behaviour(
+    keypair: &Keypair,
+    records: Records,
+    config: &NodeConfig,
+    (protocol, allowed): (StreamProtocol, Option<Allowed>),
+) -> Behaviour {
     let local = keypair.public().to_peer_id();
     let limits = ConnectionLimits::default()
         .with_max_pending_incoming(Some(HANDSHAKES_MAX))
@@ -92,7 +127,7 @@ fn behaviour(keypair: &Keypair, records: Records, config: &NodeConfig) -> Behavi
         .with_max_established(Some(CONNECTIONS_MAX))
         .with_max_established_incoming(Some(CONNECTIONS_INCOMING_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
-    let mut kad = kad::Behaviour::with_config(local, records, kad_config());
+    let mut kad = kad::Behaviour::with_config(local, records, kad_config(protocol));
     kad.set_mode(Some(if config.server {
         Mode::Server
     } else {
@@ -110,6 +145,7 @@ fn behaviour(keypair: &Keypair, records: Records, config: &NodeConfig) -> Behavi
     });
     Behaviour {
         limits: connection_limits::Behaviour::new(limits),
+        gate: Gate::new(allowed),
         kad,
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::default(),
@@ -118,8 +154,8 @@ fn behaviour(keypair: &Keypair, records: Records, config: &NodeConfig) -> Behavi
     }
 }
 
-fn kad_config() -> kad::Config {
-    let mut config = kad::Config::new(KAD_PROTOCOL);
+fn kad_config(protocol: StreamProtocol) -> kad::Config {
+    let mut config = kad::Config::new(protocol);
     let provider_ttl = Duration::from_secs(PROVIDER_TTL_S);
     config
         .set_record_filtering(StoreInserts::FilterBoth)

@@ -12,6 +12,7 @@
 //! * [`contacts`]: whom an account knows; offers, codes to compare
 //! * [`messages`]: what contacts say to each other
 //! * [`mailbox`]: where mail for somebody lies in the DHT
+//! * [`network`]: private networks: charter, member list, membership, invitation
 //! * [`session`]: two accounts talk: handshake and encrypted channel
 //! * [`exchange`]: blocks of content-addressed blobs: chunk tree, wire, download, serving
 //!
@@ -44,4 +45,5 @@ pub mod jose;
 pub mod limits;
 pub mod mailbox;
 pub mod messages;
+pub mod network;
 pub mod session;

@@ -117,3 +117,19 @@ pub const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
 pub const ORIGIN_GRACE: Duration = Duration::from_secs(2);
 /// Copies of one chunk under way at the end of a download.
 pub const ENDGAME_COPIES_MAX: usize = 2;
+/// Bytes of a private network's name: it names a folder, too.
+pub const NETWORK_NAME_BYTES_MAX: usize = 63;
+/// Admins of a private network, its founder among them.
+pub const NETWORK_ADMINS_MAX: usize = 16;
+/// Members of a private network: a list of them stays below half a mebibyte.
+pub const NETWORK_MEMBERS_MAX: usize = 1024;
+/// Bytes of a charter: 16 admins with the longest names.
+pub const CHARTER_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a member list: 1024 members with the longest names.
+pub const MEMBERS_BYTES_MAX: usize = 448 * 1024;
+/// Longest life of a charter and of a member list: a year, and a month to sign them again.
+pub const NETWORK_LIFE_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Bytes of an invitation to a private network: with 8 addresses, each character escaped at worst.
+pub const INVITATION_BYTES_MAX: usize = 4 * 1024;
+/// Addresses in an invitation.
+pub const INVITATION_ADDRESSES_MAX: usize = 8;

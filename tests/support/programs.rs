@@ -1,6 +1,7 @@
 //! The real executables, started as processes.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -120,6 +121,14 @@ impl Running {
         )
     }
 
+    /// Starts it with its log in a file.
+    pub fn start_logged(program: &str, args: &[&str], in_folder: &Path, log: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let mut command = command(program, in_folder);
+        command.args(args).stdout(Stdio::null()).stderr(log);
+        Self(command.spawn().unwrap())
+    }
+
     /// Waits for a condition while the program runs.
     pub fn wait_for<T>(&mut self, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -129,12 +138,9 @@ impl Running {
             }
             if let Some(status) = self.0.try_wait().unwrap() {
                 let mut log = String::new();
-                self.0
-                    .stderr
-                    .take()
-                    .unwrap()
-                    .read_to_string(&mut log)
-                    .unwrap();
+                if let Some(mut stderr) = self.0.stderr.take() {
+                    stderr.read_to_string(&mut log).unwrap();
+                }
                 panic!("ended with {status} before {what}: {log}");
             }
             assert!(Instant::now() < deadline, "not in time: {what}");

@@ -21,6 +21,7 @@ fn strings_never_change() {
             "streembit/dht/1",
             "streembit/keyfile/1",
             "streembit/mailbox/1",
+            "streembit/network/1",
             "streembit/node/1",
             "streembit/possession/1",
             "streembit/session/1",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use cli::exit::Context as _;
 use cli::keyfile::{self, NewKey};
 use cli::{CliError, Exit, Output};
-use keys::{AccountName, Algorithm, KeyUri, PublicKey};
+use keys::{AccountName, AgreementKey, Algorithm, KeyUri, PublicKey};
 use serde::Serialize;
 
 use super::DataDirectory;
@@ -84,13 +84,16 @@ pub enum Command {
     },
     /// Replace the key by a new one, signed by the old one: contacts follow
     RotateKey(Which),
-    /// Show an account's ids; needs no passcode
+    /// Show an account's ids; needs no passcode but for --member
     Show {
         /// The account's name; the only one in the data folder if left out
         name: Option<AccountName>,
         /// Key: a file or key URI, instead of an account in the data folder
         #[arg(long, value_name = "KEY", requires = "name")]
         key: Option<String>,
+        /// Show the agreement key too, and what `streembit network invite` takes
+        #[arg(long)]
+        member: bool,
         /// Where accounts are
         #[command(flatten)]
         place: DataDirectory,
@@ -120,6 +123,8 @@ struct Shown {
     public_key: String,
     node_id: String,
     peer_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement_key: Option<String>,
     key: String,
 }
 
@@ -161,13 +166,23 @@ pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
         Command::RotateKey(which) => {
             succession::rotate_key(&which.place.data_directory, which.choose()?)?
         }
-        Command::Show { name, key, place } => match (name, key) {
-            (Some(name), Some(uri)) => describe(&keyfile::public(uri)?, name, uri.clone())?,
-            _ => show(&AccountFolder::choose(
-                &place.data_directory,
-                name.as_ref(),
-            )?)?,
-        },
+        Command::Show {
+            name,
+            key,
+            member,
+            place,
+        } => {
+            let data = &place.data_directory;
+            let shown = match (name, key) {
+                (Some(name), Some(uri)) => describe(&keyfile::public(uri)?, name, uri.clone())?,
+                _ => show(&AccountFolder::choose(data, name.as_ref())?)?,
+            };
+            if *member {
+                with_agreement(shown)?
+            } else {
+                shown
+            }
+        }
     };
     output.result(&shown, text(&shown))?;
     Ok(Exit::Done)
@@ -216,10 +231,25 @@ fn list(data: &Path, output: Output) -> Result<Exit, CliError> {
 }
 
 fn text(shown: &Shown) -> String {
-    format!(
+    let mut text = format!(
         "account     {}\nname        {}\npublic key  {}\nnode id     {}\npeer id     {}\nkey         {}",
         shown.account, shown.name, shown.public_key, shown.node_id, shown.peer_id, shown.key
-    )
+    );
+    if let Some(agreement) = &shown.agreement_key {
+        let (public, name) = (&shown.public_key, &shown.name);
+        text.push_str(&format!(
+            "\nagreement   {agreement}\nmember      {public}:{agreement}:{name}"
+        ));
+    }
+    text
+}
+
+/// Adds the agreement key, for which the key has to be opened.
+fn with_agreement(mut shown: Shown) -> Result<Shown, CliError> {
+    let key = keyfile::open(&shown.key)?;
+    let agreement = AgreementKey::of_account(&key).context(Exit::Key, "agreement key")?;
+    shown.agreement_key = Some(agreement.public().into());
+    Ok(shown)
 }
 
 fn describe(public: &PublicKey, name: &AccountName, key: String) -> Result<Shown, CliError> {
@@ -231,6 +261,7 @@ fn describe(public: &PublicKey, name: &AccountName, key: String) -> Result<Shown
         public_key: public.to_hex(),
         node_id: node_id.to_string(),
         peer_id: peer_id.to_string(),
+        agreement_key: None,
         key,
     })
 }

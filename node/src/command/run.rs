@@ -10,14 +10,15 @@ use keys::{AccountName, SigningKey};
 use libp2p::Multiaddr;
 use protocol::dht::key::DhtKey;
 use protocol::identity::account;
+use protocol::network::NetworkName;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{Account, AccountFolder, Past};
 use crate::clock::unix_now;
-use crate::config::NodeConfig;
+use crate::config::{NetworkConfig, NodeConfig};
 use crate::control::Api;
 use crate::handle::NodeHandle;
-use crate::{control, messenger, runtime};
+use crate::{control, messenger, rendezvous, runtime};
 
 /// Bytes of a configuration file.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -38,6 +39,9 @@ pub struct Args {
     /// Name of the account with that key; without it nobody is announced, and nobody talks
     #[arg(long, requires = "key")]
     pub name: Option<AccountName>,
+    /// The private network to run in; the public one without it
+    #[arg(long = "network", value_name = "NAME")]
+    pub private_network: Option<NetworkName>,
     /// The network
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -46,7 +50,7 @@ pub struct Args {
 /// Who runs.
 enum Identity {
     /// An account, and its folder.
-    Account(Account, AccountFolder),
+    Account(Arc<Account>, AccountFolder),
     /// A key alone.
     Key(SigningKey),
 }
@@ -55,10 +59,8 @@ impl Args {
     fn identity(&self, data: &Path) -> Result<Identity, CliError> {
         let Some(uri) = &self.key else {
             let (past, folder) = AccountFolder::choose(data, self.account.as_ref())?;
-            return Ok(Identity::Account(
-                Account::open(&folder, past, None)?,
-                folder,
-            ));
+            let account = Account::open(&folder, past, None)?;
+            return Ok(Identity::Account(Arc::new(account), folder));
         };
         let Some(name) = &self.name else {
             return Ok(Identity::Key(keyfile::open(uri)?));
@@ -67,10 +69,8 @@ impl Args {
         let past = folder.past().context(Exit::No, "account")?;
         let past = past.unwrap_or_else(|| Past::none(name.clone()));
         folder.write_past(&past).context(Exit::No, "account")?;
-        Ok(Identity::Account(
-            Account::open(&folder, past, Some(uri))?,
-            folder,
-        ))
+        let account = Account::open(&folder, past, Some(uri))?;
+        Ok(Identity::Account(Arc::new(account), folder))
     }
 }
 
@@ -86,7 +86,7 @@ pub struct NetworkArgs {
     /// Address to listen on, such as /ip4/0.0.0.0/tcp/4001 (repeatable)
     #[arg(long, value_name = "MULTIADDR")]
     pub listen: Vec<Multiaddr>,
-    /// Bootstrap node, ending in /p2p/PEER_ID (repeatable)
+    /// Bootstrap node of the public network, ending in /p2p/PEER_ID (repeatable)
     #[arg(long, value_name = "MULTIADDR")]
     pub bootstrap: Vec<Multiaddr>,
     /// Don't look for peers on the local network
@@ -127,7 +127,12 @@ impl NetworkArgs {
 /// # Errors
 /// [`CliError`].
 pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let config = args.network.resolve()?;
+    let mut config = args.network.resolve()?;
+    if let Some(name) = &args.private_network {
+        let import = config.network.take().and_then(|network| network.import);
+        let name = name.clone();
+        config.network = Some(NetworkConfig { name, import });
+    }
     let identity = args.identity(&config.data_directory)?;
     let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
     runtime.block_on(async {
@@ -137,13 +142,12 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         };
         let node = runtime::start(&config, key).context(Exit::No, "node")?;
         let mut api = Api::from(node.clone());
-        if let Identity::Account(account, folder) = identity {
-            let account = Arc::new(account);
+        if let Identity::Account(account, folder) = &identity {
             let folder = folder.path().to_owned();
             let talk = config.messenger.clone();
             let messenger = messenger::start(account.clone(), folder, node.clone(), talk);
             api.messenger = Some(messenger.context(Exit::No, "messenger")?);
-            tokio::spawn(announce(node.clone(), account));
+            tokio::spawn(announce(node.clone(), account.clone()));
         }
         let socket =
             control::serve(&config.data_directory, api).context(Exit::No, "control socket")?;
@@ -151,7 +155,10 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             "node {} runs; stop it with Ctrl-C",
             node.peer_id
         ));
-        until_told_to_stop().await;
+        tokio::select! {
+            () = until_told_to_stop() => {}
+            () = rendezvous::run(&config, key, &node) => {}
+        }
         drop(socket);
         Ok(Exit::Done)
     })

@@ -27,6 +27,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("get", "/v1/status", || get(status)),
     ("get", "/v1/peers", || get(peers)),
     ("get", "/v1/dht/{key}", || get(record)),
+    ("post", "/v1/network/reload", || post(reload_network)),
     ("get", "/v1/account", || get(people::account)),
     ("post", "/v1/offers", || post(people::make_offer)),
     ("get", "/v1/contacts", || get(people::contacts)),
@@ -108,6 +109,13 @@ async fn record(State(api): State<Api>, Path(key): Path<String>) -> Answer {
     });
     Ok(Json(json!({ "key": key.to_string(), "record": record,
         "valid_answers": found.valid, "invalid_answers": found.invalid })))
+}
+
+/// Reads the files of the private network again.
+async fn reload_network(State(api): State<Api>) -> Answer {
+    let network = api.node.reload_network().await?;
+    let network = network.map_err(|error| ApiError::new(StatusCode::CONFLICT, error))?;
+    Ok(Json(json!({ "network": network })))
 }
 
 /// A kind as people write it: `typ` without what all of them begin with.

@@ -224,6 +224,25 @@ impl HostilePeer {
         opened.expect("a node negotiates streams")
     }
 
+    /// Tries to open a stream of any protocol to a node, dialled for it.
+    ///
+    /// # Errors
+    /// What a stream that isn't opened ends with.
+    pub async fn try_open(
+        &self,
+        peer: PeerId,
+        address: &Multiaddr,
+        protocol: &str,
+    ) -> Result<Stream, libp2p_stream::OpenStreamError> {
+        let address = address.clone();
+        let learn = move |swarm: &mut Swarm<Raw>| {
+            swarm.behaviour_mut().kad.add_address(&peer, address);
+        };
+        self.run(learn).await;
+        let protocol = StreamProtocol::try_from_owned(protocol.to_owned()).unwrap();
+        self.control.clone().open_stream(peer, protocol).await
+    }
+
     /// Opens this many connections to a node; each is tried, whatever is there already.
     pub async fn dial(&self, node: &TestNode, times: usize) {
         let (peer, address) = (node.handle.peer_id, node.address.clone());
