@@ -25,6 +25,8 @@ mod ceremony;
 mod clock;
 mod delta_machines;
 mod dht;
+mod dht_hostile;
+mod dht_scale;
 mod docs;
 mod exchange;
 mod expiry;

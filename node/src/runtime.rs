@@ -1,6 +1,8 @@
 //! The one loop of a node: swarm events and commands in, swarm calls and answers out.
 
 mod queries;
+mod reach;
+mod repeat;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,21 +10,23 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use keys::SigningKey;
 use libp2p::core::ConnectedPoint;
+use libp2p::identity::Keypair;
 use libp2p::kad::{self, InboundRequest};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
+use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{Multiaddr, PeerId, Swarm, identify, mdns};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, interval};
 
 use crate::blocks::serve;
 use crate::blocks::store::BlobStore;
-use crate::config::NodeConfig;
+use crate::config::{Mode, NodeConfig, Republish};
 use crate::handle::{COMMANDS_MAX, Command, NodeHandle, PeerInfo, Status, Streams};
 use crate::identity;
 use crate::storage::quota::Subnet;
 use crate::storage::records::Records;
 use crate::storage::{Storage, StorageError};
+use crate::swarm::table::Table;
 use crate::swarm::{self, Behaviour, BehaviourEvent, addresses};
 use queries::Queries;
 
@@ -58,11 +62,30 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartError> {
+    start_on(config, key, swarm::build)
+}
+
+/// Starts a node that listens on `/memory/…` addresses, for networks of hundreds in one process.
+///
+/// # Errors
+/// [`StartError`].
+#[doc(hidden)]
+pub fn start_in_memory(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartError> {
+    start_on(config, key, swarm::build_in_memory)
+}
+
+type Build = fn(Keypair, Records, &NodeConfig) -> Result<Swarm<Behaviour>, swarm::SwarmError>;
+
+fn start_on(
+    config: &NodeConfig,
+    key: &SigningKey,
+    build: Build,
+) -> Result<NodeHandle, StartError> {
     let keypair = identity::keypair(key)?;
     let peer_id = keypair.public().to_peer_id();
     let storage = Storage::open(&config.data_directory.join("node"))?;
     let records = Records::open(&storage, peer_id)?;
-    let mut swarm = swarm::build(keypair, records, config)?;
+    let mut swarm = build(keypair, records, config)?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
@@ -91,6 +114,8 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
         queries: Queries::new(config.clock),
         peers: BTreeMap::new(),
         identified: BTreeSet::new(),
+        table: Table::default(),
+        repeat: (config.mode == Mode::Full).then_some(config.republish),
         bootstrap: config.bootstrap.clone(),
         reachable: config.reachable,
     };
@@ -108,6 +133,9 @@ struct Runtime {
     peers: BTreeMap<PeerId, Multiaddr>,
     /// Connected peers whose addresses were taken.
     identified: BTreeSet<PeerId>,
+    table: Table,
+    /// How records are told again; a leaf holds none.
+    repeat: Option<Republish>,
     bootstrap: Vec<Multiaddr>,
     reachable: bool,
 }
@@ -116,6 +144,7 @@ impl Runtime {
     async fn run(mut self) {
         let mut sweep = interval(SWEEP_INTERVAL);
         let mut bootstrap: Interval = interval(BOOTSTRAP_INTERVAL);
+        let mut repeat = interval(self.repeat.unwrap_or_default().interval);
         loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
@@ -125,6 +154,7 @@ impl Runtime {
                 },
                 _ = sweep.tick() => self.sweep().await,
                 _ = bootstrap.tick() => self.dial_bootstrap(),
+                _ = repeat.tick() => self.repeat(),
             }
         }
         if let Err(error) = self.storage.sync() {
@@ -145,34 +175,18 @@ impl Runtime {
         }
     }
 
-    /// Dials bootstrap nodes that are not connected; with one connected, Kademlia does the rest.
-    fn dial_bootstrap(&mut self) {
-        for address in self.bootstrap.clone() {
-            let connected = peer_of(&address).is_some_and(|peer| self.peers.contains_key(&peer));
-            if !connected {
-                self.dial(&address);
-            }
-        }
-    }
-
-    fn dial(&mut self, address: &Multiaddr) {
-        if let Some(peer) = peer_of(address) {
-            self.swarm
-                .behaviour_mut()
-                .kad
-                .add_address(&peer, address.clone());
-        }
-        if let Err(error) = self.swarm.dial(address.clone()) {
-            tracing::debug!(%address, %error, "not dialled");
-        }
-    }
-
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Dial(address) => self.dial(&address),
             Command::Get(key, reply) => {
                 self.queries
                     .get(&mut self.swarm.behaviour_mut().kad, key, reply);
+            }
+            Command::Learn(peers, reply) => {
+                for (peer, address) in peers {
+                    self.swarm.behaviour_mut().kad.add_address(&peer, address);
+                }
+                reply.send(()).unwrap_or_default();
             }
             Command::Peers(reply) => {
                 let info = |(peer, address): (&PeerId, &Multiaddr)| PeerInfo {
@@ -236,7 +250,11 @@ impl Runtime {
                 peer_id, endpoint, ..
             } => {
                 let met = match endpoint {
-                    ConnectedPoint::Dialer { address, .. } => address,
+                    ConnectedPoint::Dialer { address, .. } => {
+                        let kad = &mut self.swarm.behaviour_mut().kad;
+                        self.table.reached(kad, peer_id, address.clone());
+                        address
+                    }
                     ConnectedPoint::Listener { send_back_addr, .. } => send_back_addr,
                 };
                 tracing::debug!(%peer_id, %met, "connected");
@@ -250,7 +268,13 @@ impl Runtime {
                 tracing::debug!(%peer_id, "disconnected");
                 self.peers.remove(&peer_id);
                 self.identified.remove(&peer_id);
+                self.table.disconnected(&peer_id);
             }
+            SwarmEvent::OutgoingConnectionError {
+                peer_id: Some(peer),
+                error,
+                ..
+            } => self.on_dial_error(&peer, &error),
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
             _ => {}
         }
@@ -285,21 +309,18 @@ impl Runtime {
                 let Some(met) = self.peers.get(&peer_id) else {
                     return;
                 };
-                let believed = addresses::believed(&info.listen_addrs, met);
                 if info.protocols.contains(&swarm::KAD_PROTOCOL) {
-                    for address in believed {
-                        self.swarm
-                            .behaviour_mut()
-                            .kad
-                            .add_address(&peer_id, address);
-                    }
+                    let believed = addresses::believed(&info.listen_addrs, met);
+                    let kad = &mut self.swarm.behaviour_mut().kad;
+                    let back = self.table.serves(kad, peer_id, met, believed);
+                    self.dial_back(peer_id, back);
                 }
             }
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 for (peer, address) in found {
                     if !self.peers.contains_key(&peer) {
-                        self.swarm.behaviour_mut().kad.add_address(&peer, address);
-                        drop(self.swarm.dial(peer));
+                        let options = DialOpts::peer_id(peer).addresses(vec![address]);
+                        drop(self.swarm.dial(options.build()));
                     }
                 }
             }
@@ -336,13 +357,5 @@ impl Runtime {
             }
             _ => {}
         }
-    }
-}
-
-/// The peer id at the end of an address.
-fn peer_of(address: &Multiaddr) -> Option<PeerId> {
-    match address.iter().last()? {
-        Protocol::P2p(peer) => Some(peer),
-        _ => None,
     }
 }

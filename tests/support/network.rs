@@ -1,6 +1,8 @@
 //! Nodes on loopback, blobs to exchange, and a peer that breaks the rules.
 
+pub mod crowd;
 mod hostile;
+pub mod kad_wire;
 
 use std::fs;
 use std::path::PathBuf;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use libp2p::PeerId;
 use libp2p::kad::store::RecordStore;
 use libp2p::kad::{
-    self, GetProvidersOk, GetRecordOk, QueryId, QueryResult, Quorum, Record as KadRecord, RecordKey,
+    self, GetClosestPeersError, GetClosestPeersOk, GetProvidersOk, GetRecordOk, QueryId, QueryResult,
+    Quorum, Record as KadRecord, RecordKey,
 };
 use protocol::dht::key::DhtKey;
 use protocol::dht::record;
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::clock::unix_now;
 use crate::handle::Found;
-use crate::storage::records::{PutError, Records};
+use crate::storage::records::{Due, PutError, Records};
 
 /// Valid answers of different peers after which a look-up ends.
 const ANSWERS_ENOUGH: usize = 3;
@@ -32,6 +33,8 @@ enum Query {
         answers: usize,
         reply: oneshot::Sender<Vec<PeerId>>,
     },
+    /// Who is nearest to a record that is told again.
+    Repeat(Due),
     Put {
         key: DhtKey,
         reply: oneshot::Sender<Result<usize, String>>,
@@ -81,6 +84,12 @@ impl Queries {
             reply,
         };
         self.running.insert(id, Query::Get(Box::new(get)));
+    }
+
+    /// Tells a stored record to the nodes nearest to it.
+    pub(super) fn repeat(&mut self, kad: &mut Kad, due: Due) {
+        let id = kad.get_closest_peers(due.key.as_bytes().to_vec());
+        self.running.insert(id, Query::Repeat(due));
     }
 
     pub(super) fn providers(
@@ -174,6 +183,19 @@ impl Queries {
                 new.sort_unstable();
                 enough |= found.len() >= PROVIDERS_ENOUGH && *answers >= ANSWERS_ENOUGH;
             }
+            (
+                Query::Repeat(due),
+                QueryResult::GetClosestPeers(
+                    Ok(GetClosestPeersOk { peers, .. })
+                    | Err(GetClosestPeersError::Timeout { peers, .. }),
+                ),
+            ) => {
+                let record = KadRecord::new(RecordKey::new(due.key.as_bytes()), due.value.clone());
+                let peers: Vec<PeerId> = peers.into_iter().map(|peer| peer.peer_id).collect();
+                if !peers.is_empty() {
+                    kad.put_record_to(record, peers.into_iter(), Quorum::One);
+                }
+            }
             _ => {}
         }
         if enough && let Some(query) = self.running.remove(&id) {
@@ -203,6 +225,7 @@ impl Queries {
                 );
             }
             Query::Confirm { holders, reply, .. } => drop(reply.send(Ok(holders))),
+            Query::Repeat(_) => {}
         }
     }
 }
