@@ -25,6 +25,7 @@ mod ceremony;
 mod clock;
 mod delta_machines;
 mod dht;
+mod dht_eclipse;
 mod dht_hostile;
 mod dht_scale;
 mod docs;

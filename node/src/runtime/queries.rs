@@ -19,9 +19,13 @@ use crate::storage::records::{Due, PutError, Records};
 
 /// Valid answers of different peers after which a look-up ends.
 const ANSWERS_ENOUGH: usize = 3;
-/// Providers after which a look-up ends, if [`ANSWERS_ENOUGH`] peers named them: a single one could
-/// name that many made-up ones (H63).
+/// Providers after which a look-up ends, if [`PROVIDER_ANSWERS_ENOUGH`] peers named them.
 const PROVIDERS_ENOUGH: usize = 20;
+/// Answers to a look-up of providers, which nobody signs: a few neighbours of a key could name that many
+/// made-up ones and hide the rest (H63).
+const PROVIDER_ANSWERS_ENOUGH: usize = 8;
+/// Providers taken of one answer; a node of ours names no more, and each is dialled (H69).
+const PROVIDERS_PER_ANSWER_MAX: usize = 20;
 
 type Kad = kad::Behaviour<Records>;
 
@@ -178,10 +182,11 @@ impl Queries {
                 *answers += 1;
                 new = providers
                     .into_iter()
+                    .take(PROVIDERS_PER_ANSWER_MAX)
                     .filter(|peer| found.insert(*peer))
                     .collect();
                 new.sort_unstable();
-                enough |= found.len() >= PROVIDERS_ENOUGH && *answers >= ANSWERS_ENOUGH;
+                enough |= found.len() >= PROVIDERS_ENOUGH && *answers >= PROVIDER_ANSWERS_ENOUGH;
             }
             (
                 Query::Repeat(due),

@@ -284,11 +284,16 @@ impl HostilePeer {
         });
     }
 
-    /// Says nothing to a node and keeps the connection.
-    pub async fn connect(&self, node: &TestNode) {
+    /// Dials a node, whatever comes of it.
+    pub async fn dial_once(&self, node: &TestNode) {
         let address = node.address.clone();
-        self.run(move |swarm: &mut Swarm<Raw>| drop(swarm.dial(address)))
-            .await;
+        let dial = move |swarm: &mut Swarm<Raw>| drop(swarm.dial(address));
+        self.run(dial).await;
+    }
+
+    /// Connects to a node and keeps the connection.
+    pub async fn connect(&self, node: &TestNode) {
+        self.dial_once(node).await;
         self.until_connected(node).await;
     }
 
@@ -352,6 +357,15 @@ impl HostilePeer {
         self.run(put).await;
     }
 
+    /// Answers look-ups of `key` with nothing from now on.
+    pub async fn forget(&self, key: &DhtKey) {
+        let key = RecordKey::new(key.as_bytes());
+        let remove = move |swarm: &mut Swarm<Raw>| {
+            swarm.behaviour_mut().kad().store_mut().remove(&key);
+        };
+        self.run(remove).await;
+    }
+
     /// What it would answer.
     pub async fn answers(&self, key: &DhtKey) -> Option<Vec<u8>> {
         let key = RecordKey::new(key.as_bytes());
@@ -389,6 +403,17 @@ impl HostilePeer {
                 let store = swarm.behaviour_mut().kad().store_mut();
                 store.add_provider(provider).unwrap();
             }
+        };
+        self.run(add).await;
+    }
+
+    /// Names one peer as a provider of `key`, at its own address.
+    pub async fn name_as_provider(&self, key: &DhtKey, peer: PeerId) {
+        let provider = RecordKey::new(key.as_bytes());
+        let provider = ProviderRecord::new(provider, peer, vec![self.address.clone()]);
+        let add = move |swarm: &mut Swarm<Raw>| {
+            let store = swarm.behaviour_mut().kad().store_mut();
+            store.add_provider(provider).unwrap();
         };
         self.run(add).await;
     }

@@ -62,12 +62,16 @@ pub fn get_providers(key: &[u8]) -> Vec<u8> {
     message(3, key, &[])
 }
 
-/// An answer of any kind that names these peers as closer ones, and as providers if asked for those.
+/// An answer of a kind that names these peers as closer ones.
 pub fn answer_naming(kind: u64, key: &[u8], peers: &[Vec<u8>]) -> Vec<u8> {
     let named: Vec<u8> = peers.iter().flat_map(|peer| bytes(8, peer)).collect();
-    let providers: Vec<u8> = peers.iter().flat_map(|peer| bytes(9, peer)).collect();
-    let providers = if kind == 3 { providers } else { Vec::new() };
-    message(kind, key, &[named, providers].concat())
+    message(kind, key, &named)
+}
+
+/// An answer that names these peers as providers.
+pub fn answer_providers(key: &[u8], peers: &[Vec<u8>]) -> Vec<u8> {
+    let named: Vec<u8> = peers.iter().flat_map(|peer| bytes(9, peer)).collect();
+    message(3, key, &named)
 }
 
 /// A peer and its addresses, inside of a message.

@@ -176,3 +176,6 @@ fn with_instant(entry: &Entry, now: u64) -> ProviderRecord {
         ..entry.record.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;
