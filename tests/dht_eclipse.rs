@@ -3,49 +3,42 @@
 
 use std::time::Duration;
 
-use keys::{AccountName, SigningKey};
 use node::clock::Clock;
 use node::config::{Mode, Republish};
 use node::libp2p::kad::KBucketKey;
 use node::{Multiaddr, PeerId};
 use protocol::dht::key::DhtKey;
-use protocol::identity::account as account_record;
-use support::network::{HostilePeer, TestNode, account, got, key, network, now, put, until};
+use support::network::{HostilePeer, TestNode, account, got, network, now, put, until};
 
 /// Nodes that a record is stored on.
 const NEAREST: usize = 20;
 
-/// An account record whose key lies nearer to all of `hostile` than to any of `honest`.
-fn surrounded(hostile: &[HostilePeer], honest: &[&TestNode]) -> (DhtKey, Vec<u8>) {
-    let signer: SigningKey = key(3);
-    let distance = |peer: PeerId, key: &DhtKey| {
-        let key = KBucketKey::new(key.as_bytes().to_vec());
-        KBucketKey::from(peer).distance(&key)
-    };
-    let named = |number: u32| {
-        let name: AccountName = format!("victim{number}").parse().unwrap();
-        let node_id = keys::node_id(&signer.public(), &name).unwrap();
-        (name, DhtKey::account(&node_id))
-    };
-    let is_surrounded = |(_, key): &(AccountName, DhtKey)| {
-        let farthest = hostile.iter().map(|peer| distance(peer.peer_id, key)).max();
-        let mut honest = honest.iter();
-        honest.all(|node| Some(distance(node.handle.peer_id, key)) > farthest)
-    };
-    let (name, key) = (0..).map(named).find(is_surrounded).unwrap();
-    let value = account_record::sign(&signer, &name, 1, now()).unwrap();
-    (key, value.into_bytes())
+/// Whether a peer lies in the same half of the key space as `key`: those are nearer than all others.
+fn is_near(peer: PeerId, key: &DhtKey) -> bool {
+    let key = KBucketKey::new(key.as_bytes().to_vec());
+    KBucketKey::from(peer).distance(&key).ilog2() < Some(255)
+}
+
+async fn far_node(key: &DhtKey) -> TestNode {
+    loop {
+        let node = TestNode::start(&[]).await;
+        if !is_near(node.handle.peer_id, key) {
+            return node;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn key_whose_20_nearest_nodes_lie_is_not_found_there_but_on_a_second_path_h62() {
-    let (holder, asker) = (TestNode::start(&[]).await, TestNode::start(&[]).await);
+    let (key, value) = account(3, 1);
+    let (holder, asker) = (far_node(&key).await, far_node(&key).await);
     let mut hostile = Vec::new();
-    for _ in 0..NEAREST {
-        hostile.push(HostilePeer::start().await);
+    while hostile.len() < NEAREST {
+        let peer = HostilePeer::start().await;
+        if is_near(peer.peer_id, &key) {
+            hostile.push(peer);
+        }
     }
-    let newcomer_key = TestNode::start(&[]).await;
-    let (key, value) = surrounded(&hostile, &[&holder, &asker, &newcomer_key]);
     let ring: Vec<(PeerId, Multiaddr)> = hostile
         .iter()
         .map(|peer| (peer.peer_id, peer.address.clone()))
@@ -58,7 +51,12 @@ async fn key_whose_20_nearest_nodes_lie_is_not_found_there_but_on_a_second_path_
     holder.until_known(NEAREST).await;
     asker.until_known(NEAREST).await;
     // They take what they are given, and say what they like: junk, an older one of someone else, nothing.
-    holder.handle.put(key, value.clone()).await.unwrap().unwrap();
+    holder
+        .handle
+        .put(key, value.clone())
+        .await
+        .unwrap()
+        .unwrap();
     let (_, other) = account(9, 7);
     for (number, peer) in hostile.iter().enumerate() {
         match number % 3 {
@@ -69,7 +67,10 @@ async fn key_whose_20_nearest_nodes_lie_is_not_found_there_but_on_a_second_path_
     }
     let found = asker.handle.get(key).await.unwrap();
     assert!(found.best.is_none(), "nothing rather than something wrong");
-    assert!(found.valid == 0 && found.invalid > 0, "and it shows that others lied");
+    assert!(
+        found.valid == 0 && found.invalid > 0,
+        "and it shows that others lied"
+    );
     // By an honest node of the bootstrap list it is found, though that names the liars as nearer.
     let newcomer = TestNode::start(&[&holder]).await;
     newcomer.until_known(1).await;
@@ -82,7 +83,9 @@ async fn own_id_named_by_a_stranger_is_not_dialled_and_not_learnt_p60() {
     let node = TestNode::start(&[]).await;
     let hostile = HostilePeer::start().await;
     let (local, own) = (node.handle.peer_id, node.address.clone());
-    hostile.name_peers(vec![(local, own), (local, hostile.address.clone())]).await;
+    hostile
+        .name_peers(vec![(local, own), (local, hostile.address.clone())])
+        .await;
     let (key, _) = account(1, 1);
     hostile.name_as_provider(&key, local).await;
     node.dial(&hostile.address).await;
@@ -90,7 +93,10 @@ async fn own_id_named_by_a_stranger_is_not_dialled_and_not_learnt_p60() {
     assert!(node.handle.get(key).await.unwrap().best.is_none());
     drop(node.handle.providers(key).await.unwrap());
     let peers = node.handle.peers().await.unwrap();
-    assert!(peers.iter().all(|peer| peer.peer_id != local.to_string()), "{peers:?}");
+    assert!(
+        peers.iter().all(|peer| peer.peer_id != local.to_string()),
+        "{peers:?}"
+    );
     assert_eq!(peers.len(), 1);
     assert_eq!(node.handle.status().await.unwrap().known, 1);
 }
@@ -106,23 +112,34 @@ async fn unreachable_peers_leave_the_table_and_hide_nothing_h67() {
     let (key, value) = account(1, 1);
     put(&nodes[1], &key, &value).await;
     let asker = TestNode::start(&[]).await;
-    asker.handle.learn((0..200).map(|_| nowhere()).collect()).await.unwrap();
+    asker
+        .handle
+        .learn((0..200).map(|_| nowhere()).collect())
+        .await
+        .unwrap();
     let stuffed = asker.handle.status().await.unwrap().known;
     asker.dial(&nodes[0].address).await;
     asker.until_peers(1).await;
-    assert_eq!(got(&asker, &key).await, Some(1));
-    let tried = async || {
-        asker.handle.get(key).await.unwrap();
-        (asker.handle.status().await.unwrap().known < stuffed / 2).then_some(())
+    // A look-up starts from the 20 nearest that are known; as long as all of those are dead it fails.
+    let found = async || got(&asker, &key).await;
+    assert_eq!(until("the record is found", found).await, 1);
+    let left = async || {
+        drop(asker.handle.get(DhtKey::blob(&[7; 32])).await);
+        drop(asker.handle.get(key).await);
+        (asker.handle.status().await.unwrap().known < stuffed).then_some(())
     };
-    until("who can't be dialled leaves", tried).await;
+    until("who can't be dialled leaves", left).await;
     assert_eq!(got(&asker, &key).await, Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn table_survives_a_node_that_is_cut_off_itself_h67() {
     let asker = TestNode::start(&[]).await;
-    asker.handle.learn((0..10).map(|_| nowhere()).collect()).await.unwrap();
+    asker
+        .handle
+        .learn((0..10).map(|_| nowhere()).collect())
+        .await
+        .unwrap();
     let known = asker.handle.status().await.unwrap().known;
     assert!(got(&asker, &account(1, 1).0).await.is_none());
     assert_eq!(asker.handle.status().await.unwrap().known, known);
@@ -135,7 +152,9 @@ async fn hostile_bootstrap_node_delays_and_nothing_more_h67() {
     put(&nodes[0], &key, &value).await;
     let hostile = HostilePeer::start().await;
     hostile.answer(&key, b"junk".to_vec()).await;
-    hostile.name_peers((0..20).map(|_| nowhere()).collect()).await;
+    hostile
+        .name_peers((0..20).map(|_| nowhere()).collect())
+        .await;
     let asker = TestNode::start(&[]).await;
     asker.dial(&hostile.address).await;
     asker.until_known(1).await;
@@ -191,6 +210,22 @@ async fn leaf_answers_nobody_stores_nothing_and_is_in_no_table() {
     let full = TestNode::start(&[]).await;
     let leaf = TestNode::start_as(&[&full], |config| config.mode = Mode::Leaf).await;
     leaf.until_known(1).await;
+    // It announces and asks as well as any.
+    let (key, value) = account(1, 1);
+    put(&leaf, &key, &value).await;
+    let (other, value) = account(2, 1);
+    assert_eq!(
+        full.handle.put(other, value).await.unwrap(),
+        Ok(0),
+        "a leaf holds nothing"
+    );
+    assert_eq!(got(&leaf, &other).await, Some(1));
+    assert_eq!(leaf.handle.status().await.unwrap().records, 1, "its own");
+    assert_eq!(
+        full.handle.status().await.unwrap().known,
+        0,
+        "nobody is sent to a leaf"
+    );
     let raw = HostilePeer::start().await;
     raw.connect(&leaf).await;
     raw.connect(&full).await;
@@ -206,13 +241,9 @@ async fn leaf_answers_nobody_stores_nothing_and_is_in_no_table() {
     // Whatever a raw peer asks for, there is no stream to ask on.
     let refused = raw.try_open(&leaf, support::network::kad_wire::KAD).await;
     assert!(refused.is_err());
-    assert!(raw.try_open(&full, support::network::kad_wire::KAD).await.is_ok());
-    // It announces and asks as well as any.
-    let (key, value) = account(1, 1);
-    put(&leaf, &key, &value).await;
-    let (other, value) = account(2, 1);
-    assert_eq!(full.handle.put(other, value).await.unwrap(), Ok(0), "a leaf holds nothing");
-    assert_eq!(got(&leaf, &other).await, Some(1));
-    assert_eq!(leaf.handle.status().await.unwrap().records, 1, "its own");
-    assert_eq!(full.handle.status().await.unwrap().known, 0);
+    assert!(
+        raw.try_open(&full, support::network::kad_wire::KAD)
+            .await
+            .is_ok()
+    );
 }

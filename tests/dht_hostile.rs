@@ -90,7 +90,9 @@ async fn half_open_handshakes_time_out_and_disturb_nobody_who_is_connected_p54()
     for socket in &mut half_open {
         let mut buffer = [0; 64];
         let ended = async { while matches!(socket.read(&mut buffer).await, Ok(1..)) {} };
-        tokio::time::timeout(support::network::DEADLINE, ended).await.unwrap();
+        tokio::time::timeout(support::network::DEADLINE, ended)
+            .await
+            .unwrap();
         closed += 1;
     }
     assert_eq!(closed, half_open.len(), "every one is closed by the node");
@@ -257,7 +259,7 @@ async fn hundred_thousand_hostile_puts_and_providers_hide_nothing_h63_h65() {
         let stream = hostile.try_open(&nodes[1], KAD).await.unwrap();
         let replayed = (key, older.clone());
         let messages = (0..PUTS_EACH).flat_map(|number| {
-            let any = *blake3::hash(&number.to_be_bytes()).as_bytes();
+            let any = *blake3::hash(&[flooder, number].map(u32::to_be_bytes).concat()).as_bytes();
             let provided = if number == 0 { *blob.as_bytes() } else { any };
             [
                 hostile_put(flooder, number, &replayed),
@@ -267,7 +269,10 @@ async fn hundred_thousand_hostile_puts_and_providers_hide_nothing_h63_h65() {
         flood(stream, messages).await;
     }
     let status = nodes[1].handle.status().await.unwrap();
-    println!("{} records, {} keys with providers", status.records, status.provider_keys);
+    println!(
+        "{} records, {} keys with providers",
+        status.records, status.provider_keys
+    );
     // Four accounts of each signer, though eight were sent.
     let right = (FLOODERS * PUTS_EACH / ONE_RIGHT_IN) as usize;
     assert!(status.records <= RECORDS_MAX && status.records <= right / 2 + 5);
@@ -309,7 +314,10 @@ async fn no_answer_of_ours_names_more_than_20_peers_h69() {
         let answer = ask(&hostile, &node, &question).await.unwrap();
         // Each named peer has its address once.
         let address = [0x04, 127, 0, 0, 1, 0x06];
-        let named = answer.windows(6).filter(|window| *window == address).count();
+        let named = answer
+            .windows(6)
+            .filter(|window| *window == address)
+            .count();
         assert_eq!(named, 20);
         assert!(answer.len() < 4096, "{} bytes", answer.len());
     }

@@ -45,7 +45,13 @@ fn spent() -> (f64, u64) {
     let ticks: u64 = ticks.map(|text| text.parse::<u64>().unwrap()).sum();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: u64 = peak.unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    let kib: u64 = peak
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     (ticks as f64 / 100.0, kib / 1024)
 }
 

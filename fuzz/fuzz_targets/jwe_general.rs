@@ -21,7 +21,13 @@ struct Good {
 
 static GOOD: LazyLock<Option<Good>> = LazyLock::new(|| {
     let (recipient, stranger) = (Account::new(1)?, Account::new(2)?);
-    let token = jwe::seal_for_all(&[recipient.agreement.public()], TYP, PLAIN, &mut Rng::new(1)).ok()?;
+    let token = jwe::seal_for_all(
+        &[recipient.agreement.public()],
+        TYP,
+        PLAIN,
+        &mut Rng::new(1),
+    )
+    .ok()?;
     Some(Good {
         recipient,
         stranger,

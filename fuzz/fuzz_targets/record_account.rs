@@ -28,7 +28,12 @@ static GOOD: LazyLock<Option<Good>> = LazyLock::new(|| {
     let moved = State::Moved(Moved {
         successor: before.key.public().to_hex(),
     });
-    let states = [State::live(&account.key).ok(), Some(moved), Some(State::Deleted), changed];
+    let states = [
+        State::live(&account.key).ok(),
+        Some(moved),
+        Some(State::Deleted),
+        changed,
+    ];
     let sign = |state| account::sign_state(&account.key, &account.name, (1, state), NOW).ok();
     let tokens: Vec<String> = states.into_iter().flatten().filter_map(sign).collect();
     assert_eq!(tokens.len(), 4, "one of each state");

@@ -47,7 +47,11 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(record.open(&good.stranger.agreement).is_err());
         if let Ok(addresses) = record.open(&good.reader.agreement) {
             assert!((1..=PRESENCE_ADDRESSES_MAX).contains(&addresses.len()));
-            assert!(addresses.iter().all(|address| address.len() <= ADDRESS_BYTES_MAX));
+            assert!(
+                addresses
+                    .iter()
+                    .all(|address| address.len() <= ADDRESS_BYTES_MAX)
+            );
         }
     }
     check(&token, record.map(Record::Presence));

@@ -55,7 +55,11 @@ fuzz_target!(|bytes: &[u8]| {
                 let Ok(bytes) = sending.seal(&plain, now) else {
                     panic!("a short frame is sealed");
                 };
-                frames.push(Frame { bytes, plain, taken: false });
+                frames.push(Frame {
+                    bytes,
+                    plain,
+                    taken: false,
+                });
             }
             2 => now += u64::from(choices.byte()) * EPOCH_SECONDS_MAX / 64,
             3 => {
@@ -64,7 +68,10 @@ fuzz_target!(|bytes: &[u8]| {
                     let mut bytes = frame.bytes.clone();
                     damage(&mut bytes, &mut choices);
                     if frames.iter().all(|frame| frame.bytes != bytes) {
-                        assert!(receiving.open(&bytes).is_err(), "a changed frame is refused");
+                        assert!(
+                            receiving.open(&bytes).is_err(),
+                            "a changed frame is refused"
+                        );
                     }
                 }
             }

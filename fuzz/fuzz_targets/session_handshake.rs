@@ -52,7 +52,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(heard != hello || answered != answer);
         return;
     };
-    assert!(heard == hello && answered == answer, "what was changed is refused");
+    assert!(
+        heard == hello && answered == answer,
+        "what was changed is refused"
+    );
     assert_eq!(peer.key, bob.key.public());
     let ended = carried(&finish, &mut choices);
     let Ok((mut theirs, peer)) = responder.finish(&ended, NOW) else {
@@ -62,5 +65,8 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(ended, finish, "what was changed is refused");
     assert_eq!(peer.key, alice.key.public());
     let frame = ours.seal(b"hello", NOW);
-    assert_eq!(frame.and_then(|frame| theirs.open(&frame)).as_deref(), Ok(&b"hello"[..]));
+    assert_eq!(
+        frame.and_then(|frame| theirs.open(&frame)).as_deref(),
+        Ok(&b"hello"[..])
+    );
 });

@@ -100,7 +100,12 @@ mod tests {
         assert_eq!(mode("").unwrap(), Mode::Full);
         assert_eq!(mode("mode = \"full\"").unwrap(), Mode::Full);
         assert_eq!(mode("mode = \"leaf\"").unwrap(), Mode::Leaf);
-        for text in ["mode = \"Leaf\"", "mode = \"server\"", "mode = true", "server = true"] {
+        for text in [
+            "mode = \"Leaf\"",
+            "mode = \"server\"",
+            "mode = true",
+            "server = true",
+        ] {
             assert!(mode(text).is_err(), "{text}");
         }
     }

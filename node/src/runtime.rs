@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use keys::SigningKey;
 use libp2p::core::ConnectedPoint;
 use libp2p::identity::Keypair;
-use libp2p::kad::{self, InboundRequest};
+use libp2p::kad::{self, InboundRequest, QueryResult};
 use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{Multiaddr, PeerId, Swarm, identify, mdns};
@@ -76,11 +76,7 @@ pub fn start_in_memory(config: &NodeConfig, key: &SigningKey) -> Result<NodeHand
 
 type Build = fn(Keypair, Records, &NodeConfig) -> Result<Swarm<Behaviour>, swarm::SwarmError>;
 
-fn start_on(
-    config: &NodeConfig,
-    key: &SigningKey,
-    build: Build,
-) -> Result<NodeHandle, StartError> {
+fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeHandle, StartError> {
     let keypair = identity::keypair(key)?;
     let peer_id = keypair.public().to_peer_id();
     let storage = Storage::open(&config.data_directory.join("node"))?;
@@ -118,6 +114,7 @@ fn start_on(
         repeat: (config.mode == Mode::Full).then_some(config.republish),
         bootstrap: config.bootstrap.clone(),
         reachable: config.reachable,
+        is_settled: false,
     };
     tokio::spawn(runtime.run());
     Ok(handle)
@@ -138,6 +135,8 @@ struct Runtime {
     repeat: Option<Republish>,
     bootstrap: Vec<Multiaddr>,
     reachable: bool,
+    /// The routing table was given: it isn't explored.
+    is_settled: bool,
 }
 
 impl Runtime {
@@ -183,9 +182,7 @@ impl Runtime {
                     .get(&mut self.swarm.behaviour_mut().kad, key, reply);
             }
             Command::Learn(peers, reply) => {
-                for (peer, address) in peers {
-                    self.swarm.behaviour_mut().kad.add_address(&peer, address);
-                }
+                self.learn(peers);
                 reply.send(()).unwrap_or_default();
             }
             Command::Peers(reply) => {
@@ -285,6 +282,11 @@ impl Runtime {
             BehaviourEvent::Kad(kad::Event::InboundRequest { request }) => {
                 self.on_inbound(request);
             }
+            BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
+                id,
+                result: QueryResult::Bootstrap(_),
+                ..
+            }) if self.is_settled => self.end_query(id),
             BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
                 id, result, step, ..
             }) => {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use libp2p::PeerId;
 use libp2p::kad::store::RecordStore;
 use libp2p::kad::{
-    self, GetClosestPeersError, GetClosestPeersOk, GetProvidersOk, GetRecordOk, QueryId, QueryResult,
-    Quorum, Record as KadRecord, RecordKey,
+    self, GetClosestPeersError, GetClosestPeersOk, GetProvidersOk, GetRecordOk, QueryId,
+    QueryResult, Quorum, Record as KadRecord, RecordKey,
 };
 use protocol::dht::key::DhtKey;
 use protocol::dht::record;

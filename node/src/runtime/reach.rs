@@ -1,5 +1,6 @@
 //! Who is dialled, and who leaves the routing table because it can't be.
 
+use libp2p::kad::QueryId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::DialError;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -21,6 +22,25 @@ impl Runtime {
     pub(super) fn dial(&mut self, address: &Multiaddr) {
         if let Err(error) = self.swarm.dial(address.clone()) {
             tracing::debug!(%address, %error, "not dialled");
+        }
+    }
+
+    /// Takes peers into the table unseen. The exploration that Kademlia begins then, and that can't be
+    /// switched off, is ended: in a process of hundreds of nodes it takes minutes.
+    pub(super) fn learn(&mut self, peers: Vec<(PeerId, Multiaddr)>) {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        for (peer, address) in peers {
+            kad.add_address(&peer, address);
+        }
+        self.is_settled = true;
+        if let Ok(id) = kad.bootstrap() {
+            self.end_query(id);
+        }
+    }
+
+    pub(super) fn end_query(&mut self, id: QueryId) {
+        if let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&id) {
+            query.finish();
         }
     }
 

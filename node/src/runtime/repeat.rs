@@ -19,7 +19,12 @@ impl Runtime {
         let kad = &mut self.swarm.behaviour_mut().kad;
         let known: Vec<KBucketKey<PeerId>> = kad
             .kbuckets()
-            .flat_map(|bucket| bucket.iter().map(|entry| *entry.node.key).collect::<Vec<_>>())
+            .flat_map(|bucket| {
+                bucket
+                    .iter()
+                    .map(|entry| *entry.node.key)
+                    .collect::<Vec<_>>()
+            })
             .collect();
         let near = |key: &DhtKey| is_near(&local, &known, key);
         let Some(due) = kad.store_mut().due(republish.after.as_secs(), near) else {

@@ -9,6 +9,8 @@ use node::libp2p::kad::{K_VALUE, KBucketKey};
 use node::{Multiaddr, NodeHandle, PeerId, runtime};
 use tempfile::TempDir;
 
+use super::until;
+
 /// The next address: they are one process's.
 static NEXT: AtomicU64 = AtomicU64::new(1 << 20);
 
@@ -75,9 +77,18 @@ impl Crowd {
             let member = Member::start(&self.folder);
             for _ in 0..acquaintances {
                 let known = &self.members[self.random(self.members.len())];
-                let address = known.address.clone().with_p2p(known.handle.peer_id).unwrap();
+                let address = known
+                    .address
+                    .clone()
+                    .with_p2p(known.handle.peer_id)
+                    .unwrap();
                 member.handle.dial(address).await.unwrap();
             }
+            let joined = async || {
+                let status = member.handle.status().await.unwrap();
+                (status.known > 0).then_some(())
+            };
+            until("a newcomer knows somebody", joined).await;
             self.members.push(member);
         }
     }

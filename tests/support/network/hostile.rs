@@ -442,7 +442,8 @@ impl HostilePeer {
 fn note(event: &SwarmEvent<RawEvent>, seen: &Seen) {
     match event {
         SwarmEvent::Behaviour(RawEvent::Kad(kad::Event::OutboundQueryProgressed {
-            result, ..
+            result,
+            ..
         })) => note_result(result, seen),
         SwarmEvent::Behaviour(RawEvent::Identify(identify::Event::Received {
             peer_id,

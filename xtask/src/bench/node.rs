@@ -122,7 +122,14 @@ fn build(root: &Path) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root)
-        .args(["build", "--release", "--package", "node", "--bin", "streembit"])
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "node",
+            "--bin",
+            "streembit",
+        ])
         .args(["--message-format", "json"])
         .stderr(Stdio::inherit())
         .output()?;
@@ -150,7 +157,14 @@ impl Node {
         fs::create_dir(&folder)?;
         let key = folder.join("account.key");
         let made = Command::new(program)
-            .args(["account", "create", name, "--no-passcode", "--json", "--key"])
+            .args([
+                "account",
+                "create",
+                name,
+                "--no-passcode",
+                "--json",
+                "--key",
+            ])
             .arg(&key)
             .output()?;
         let said = String::from_utf8_lossy(&made.stderr);

@@ -25,7 +25,10 @@ fn replace(text: &str, name: &str, section: &str) -> Option<String> {
     let (begin, end) = markers(name);
     let (head, rest) = text.split_once(&begin)?;
     let (_, tail) = rest.split_once(&end)?;
-    Some(format!("{head}{begin}\n{}\n{end}{tail}", section.trim_end()))
+    Some(format!(
+        "{head}{begin}\n{}\n{end}{tail}",
+        section.trim_end()
+    ))
 }
 
 #[cfg(test)]

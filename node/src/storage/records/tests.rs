@@ -199,7 +199,10 @@ fn refuses_replay_of_an_older_record_p56_h64() {
     let refused = records.offer(key.as_bytes(), &old, None);
     assert!(matches!(refused, Err(PutError::NotNewer)));
     assert_eq!(got(&records, &key), Some(new));
-    assert_eq!(records.index.bytes(), records.index.get(&key).unwrap().bytes);
+    assert_eq!(
+        records.index.bytes(),
+        records.index.get(&key).unwrap().bytes
+    );
 }
 
 /// What others announce again lives on, although its publisher is long gone; but not beyond `exp`.
@@ -215,7 +218,11 @@ fn hearing_a_record_again_keeps_it_h68() {
     let again = subnet("203.0.113.7");
     records.offer(key.as_bytes(), &value, again).unwrap();
     assert!(drop_at(&records, &key) >= soon + RECORD_TTL_MAX.as_secs() - 10);
-    assert_eq!(records.index.get(&key).unwrap().subnet, home, "who was first is charged");
+    assert_eq!(
+        records.index.get(&key).unwrap().subnet,
+        home,
+        "who was first is charged"
+    );
     assert_eq!(records.index.bytes(), value.len());
     let nearly_over = unix_now() - ACCOUNT_LIFE_MAX.as_secs() + 100;
     let (key, value) = account_at(2, "bob", 1, nearly_over);

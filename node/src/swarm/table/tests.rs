@@ -45,7 +45,9 @@ impl Place {
         let local = KBucketKey::from(self.local);
         let distance = |peer: &PeerId| local.distance(&KBucketKey::from(*peer)).ilog2();
         let mut peers = std::iter::repeat_with(PeerId::random);
-        peers.find(|peer| distance(peer) == Some(255 - rank)).unwrap()
+        peers
+            .find(|peer| distance(peer) == Some(255 - rank))
+            .unwrap()
     }
 }
 
@@ -63,15 +65,31 @@ fn one_subnet_gets_two_places_of_a_bucket_and_eight_of_the_table_h62() {
             let at = format!("/ip4/198.51.100.{host}/tcp/4001");
             taken += usize::from(place.offer(peer, &at));
         }
-        let most = if rank < 4 { PEERS_PER_SUBNET_AND_BUCKET_MAX } else { 0 };
+        let most = if rank < 4 {
+            PEERS_PER_SUBNET_AND_BUCKET_MAX
+        } else {
+            0
+        };
         assert_eq!(taken, most, "bucket {rank}");
     }
     assert_eq!(place.count(), PEERS_PER_SUBNET_MAX);
     // IPv6 is counted by /48, and the mapped form as what it means.
     for (at, other, welcome) in [
-        ("/ip6/2001:db8:1::1/tcp/1", "/ip6/2001:db8:1:2::1/tcp/1", true),
-        ("/ip6/2001:db8:1:3::1/tcp/1", "/ip6/2001:db8:1:4::9/tcp/1", false),
-        ("/ip6/::ffff:198.51.100.9/tcp/1", "/ip4/198.51.100.77/tcp/1", false),
+        (
+            "/ip6/2001:db8:1::1/tcp/1",
+            "/ip6/2001:db8:1:2::1/tcp/1",
+            true,
+        ),
+        (
+            "/ip6/2001:db8:1:3::1/tcp/1",
+            "/ip6/2001:db8:1:4::9/tcp/1",
+            false,
+        ),
+        (
+            "/ip6/::ffff:198.51.100.9/tcp/1",
+            "/ip4/198.51.100.77/tcp/1",
+            false,
+        ),
         ("/ip4/198.51.101.9/tcp/1", "/ip6/2001:db8:2::1/tcp/1", true),
     ] {
         for at in [at, other] {
@@ -105,7 +123,9 @@ fn who_was_not_reached_or_serves_nothing_stays_out_h67() {
     let (only_reached, only_serves) = (PeerId::random(), PeerId::random());
     let met = address("/ip4/203.0.113.5/tcp/50000");
     let listens = address("/ip4/203.0.113.5/tcp/4001");
-    place.table.reached(&mut place.kad, only_reached, met.clone());
+    place
+        .table
+        .reached(&mut place.kad, only_reached, met.clone());
     let announced = vec![listens.clone()];
     let (table, kad) = (&mut place.table, &mut place.kad);
     let back = table.serves(kad, only_serves, &met, announced.clone());
@@ -113,7 +133,11 @@ fn who_was_not_reached_or_serves_nothing_stays_out_h67() {
     assert_eq!(place.count(), 0);
     // Once per connection.
     let (table, kad) = (&mut place.table, &mut place.kad);
-    assert!(table.serves(kad, only_serves, &met, announced.clone()).is_empty());
+    assert!(
+        table
+            .serves(kad, only_serves, &met, announced.clone())
+            .is_empty()
+    );
     table.reached(kad, only_serves, listens);
     assert_eq!(place.count(), 1);
     // Multicast, however it was "reached".
@@ -134,7 +158,9 @@ fn nobody_is_dialled_back_at_the_address_of_another_p60() {
         "/ip4/203.0.113.5/tcp/3",
     ];
     let announced = announced.map(address).to_vec();
-    let back = place.table.serves(&mut place.kad, PeerId::random(), &met, announced);
+    let back = place
+        .table
+        .serves(&mut place.kad, PeerId::random(), &met, announced);
     let two = ["/ip4/203.0.113.5/tcp/1", "/ip4/203.0.113.5/tcp/2"].map(address);
     assert_eq!(back, two);
     // Nor who would get no place.

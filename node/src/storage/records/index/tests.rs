@@ -102,7 +102,12 @@ fn check(index: &mut Index) {
     foreign.sort_by_key(|key| std::cmp::Reverse(place(index, key)));
     assert_eq!(order, foreign);
     // Nothing is remembered of what is gone.
-    assert!(index.asked.keys().all(|key| index.entries.contains_key(key)));
+    assert!(
+        index
+            .asked
+            .keys()
+            .all(|key| index.entries.contains_key(key))
+    );
     assert!(index.by_signer.values().all(|count| *count > 0));
     assert!(index.by_subnet.values().all(|count| *count > 0));
 }
@@ -150,7 +155,10 @@ fn of_those_as_far_the_one_asked_for_longest_ago_goes_first_h65() {
     let order: Vec<DhtKey> = index.least_useful(None).map(|(key, _)| key).collect();
     let (first, rest) = order.split_at(far.len());
     assert_eq!(&first[far.len() - 4..], [far[1], far[2], far[3], far[0]]);
-    assert!(rest.iter().all(|key| near.contains(key)), "near ones stay longest");
+    assert!(
+        rest.iter().all(|key| near.contains(key)),
+        "near ones stay longest"
+    );
 }
 
 #[test]
@@ -166,7 +174,9 @@ fn a_flood_drives_out_neither_what_is_asked_for_nor_what_is_near_h65() {
         let goes: Vec<DhtKey> = candidates.map(|(key, _)| key).collect();
         assert!(!goes.contains(&far[0]) && goes.iter().all(|key| far.contains(key)));
     }
-    let newcomer = near.iter().min_by_key(|key| index.uselessness(key).distance);
+    let newcomer = near
+        .iter()
+        .min_by_key(|key| index.uselessness(key).distance);
     let goes = index.least_useful(newcomer).count();
     assert!(goes > 2, "who is near itself drives out what is far");
 }

@@ -30,18 +30,28 @@ fn a_flood_of_names_drives_out_its_own_and_not_who_came_again_h63_h65() {
     assert!(found.contains(&honest));
     let late = PeerId::random();
     announce(&mut providers, late, 2001);
-    assert!(named(&providers, 2001).contains(&late), "newcomers get a place");
+    assert!(
+        named(&providers, 2001).contains(&late),
+        "newcomers get a place"
+    );
 }
 
 #[test]
 fn squatters_that_come_again_hold_half_of_the_places_h63() {
     let mut providers = Providers::new(PeerId::random());
-    let squatters: Vec<PeerId> = (0..PROVIDERS_PER_KEY_MAX).map(|_| PeerId::random()).collect();
+    let squatters: Vec<PeerId> = (0..PROVIDERS_PER_KEY_MAX)
+        .map(|_| PeerId::random())
+        .collect();
     for now in [1000, 1001] {
-        squatters.iter().for_each(|peer| announce(&mut providers, *peer, now));
+        squatters
+            .iter()
+            .for_each(|peer| announce(&mut providers, *peer, now));
     }
-    let late: Vec<PeerId> = (0..PROVIDERS_PER_KEY_MAX).map(|_| PeerId::random()).collect();
-    late.iter().for_each(|peer| announce(&mut providers, *peer, 1002));
+    let late: Vec<PeerId> = (0..PROVIDERS_PER_KEY_MAX)
+        .map(|_| PeerId::random())
+        .collect();
+    late.iter()
+        .for_each(|peer| announce(&mut providers, *peer, 1002));
     let found = named(&providers, 1002);
     let kept = found.iter().filter(|peer| squatters.contains(peer)).count();
     assert_eq!(kept, PROVIDERS_SETTLED_MAX);
@@ -59,5 +69,9 @@ fn an_answer_of_20_names_others_each_time_and_this_node_first_h63() {
         assert_eq!(found[0], local);
         seen.extend(found.into_iter().take(20).map(|peer| peer.to_bytes()));
     }
-    assert_eq!(seen.len(), PROVIDERS_PER_KEY_MAX, "nobody is hidden for good");
+    assert_eq!(
+        seen.len(),
+        PROVIDERS_PER_KEY_MAX,
+        "nobody is hidden for good"
+    );
 }

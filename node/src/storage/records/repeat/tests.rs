@@ -95,9 +95,17 @@ fn publisher_silent_for_30_simulated_days_is_found_until_exp_h68() {
     }
     // One of them tells the others, once in 22 hours.
     let days = usize::try_from((now - start) / DAY).unwrap();
-    assert!(site.told <= days * 24 / 22 + 1, "{} in {days} days", site.told);
+    assert!(
+        site.told <= days * 24 / 22 + 1,
+        "{} in {days} days",
+        site.told
+    );
     site.hour(end, true);
-    assert_eq!(site.holders(&published.key, end), 0, "nothing outlives its exp");
+    assert_eq!(
+        site.holders(&published.key, end),
+        0,
+        "nothing outlives its exp"
+    );
 }
 
 #[test]
@@ -141,7 +149,11 @@ fn only_what_was_heard_long_ago_and_belongs_here_is_told_again_oldest_first() {
     assert_eq!(due(start + 22 * HOUR, &[]), None);
     let now = start + 24 * HOUR;
     assert_eq!(due(now, &[]), Some(first));
-    assert_eq!(due(now, &[first]), Some(second), "what others are nearer to");
+    assert_eq!(
+        due(now, &[first]),
+        Some(second),
+        "what others are nearer to"
+    );
     assert_eq!(due(now, &[first, second]), None, "{fresh} was heard lately");
 }
 
