@@ -134,11 +134,11 @@ fn build(root: &Path) -> Result<PathBuf, Failure> {
         .stderr(Stdio::inherit())
         .output()?;
     let messages = String::from_utf8_lossy(&output.stdout).into_owned();
-    let built = messages.lines().filter_map(|line| {
+    let mut built = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    let built = built.last();
+    let built = built.next_back();
     built.ok_or_else(|| Failure("cargo builds no program `streembit`".to_owned()))
 }
 
