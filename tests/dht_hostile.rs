@@ -118,6 +118,8 @@ async fn a_crowd_of_connections_leaves_room_for_dialling_out_p54() {
     is_served(&[victim, honest], 1).await;
 }
 
+type Introduction = dyn Fn(&HostilePeer) -> Vec<u8>;
+
 /// What a peer says of itself, as identify encodes it.
 fn introduction(peer: &HostilePeer, protocols: &[&str], addresses: usize) -> Vec<u8> {
     // The id of an Ed25519 key is the key, after two bytes that say so.
@@ -136,7 +138,7 @@ async fn introductions_of_10000_addresses_or_of_garbage_change_nothing_p55() {
     let nodes = network(2).await;
     let known = nodes[1].handle.status().await.unwrap().known;
     let long = "x".repeat(100_000);
-    let answers: [&dyn Fn(&HostilePeer) -> Vec<u8>; 6] = [
+    let answers: [&Introduction; 6] = [
         &|peer| introduction(peer, &[KAD], 10_000),
         &|peer| introduction(peer, &[KAD], 300),
         &|peer| introduction(peer, &[&long], 1),
