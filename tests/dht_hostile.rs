@@ -118,7 +118,7 @@ async fn a_crowd_of_connections_leaves_room_for_dialling_out_p54() {
     is_served(&[victim, honest], 1).await;
 }
 
-type Introduction = dyn Fn(&HostilePeer) -> Vec<u8>;
+type Introduction<'a> = dyn Fn(&HostilePeer) -> Vec<u8> + 'a;
 
 /// What a peer says of itself, as identify encodes it.
 fn introduction(peer: &HostilePeer, protocols: &[&str], addresses: usize) -> Vec<u8> {
@@ -138,7 +138,7 @@ async fn introductions_of_10000_addresses_or_of_garbage_change_nothing_p55() {
     let nodes = network(2).await;
     let known = nodes[1].handle.status().await.unwrap().known;
     let long = "x".repeat(100_000);
-    let answers: [&Introduction; 6] = [
+    let answers: [&Introduction<'_>; 6] = [
         &|peer| introduction(peer, &[KAD], 10_000),
         &|peer| introduction(peer, &[KAD], 300),
         &|peer| introduction(peer, &[&long], 1),
