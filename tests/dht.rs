@@ -11,20 +11,7 @@ use protocol::dht::key::DhtKey;
 use protocol::dht::release_head::{self, HeadContent};
 use protocol::exchange::tree::Blob;
 use sha2::{Digest as _, Sha256};
-use support::network::{HostilePeer, TestNode, account, key, now, until};
-
-/// Bootstrap node first; every node knows all others.
-async fn network(count: usize) -> Vec<TestNode> {
-    let mut nodes = vec![TestNode::start(&[]).await];
-    for _ in 1..count {
-        let node = TestNode::start(&[&nodes[0]]).await;
-        nodes.push(node);
-    }
-    for node in &nodes {
-        node.until_known(count - 1).await;
-    }
-    nodes
-}
+use support::network::{HostilePeer, TestNode, account, got, key, network, now, put, until};
 
 /// A release head of one publisher's channel, and its key.
 fn head(publisher: &SigningKey, seq: u64) -> (DhtKey, Vec<u8>) {
@@ -47,21 +34,6 @@ fn head(publisher: &SigningKey, seq: u64) -> (DhtKey, Vec<u8>) {
     let publisher_id = Sha256::digest(root.as_bytes()).into();
     let key = DhtKey::release_head(&publisher_id, "stable");
     (key, token.into_bytes())
-}
-
-/// The sequence that a look-up from `node` ends with.
-async fn got(node: &TestNode, key: &DhtKey) -> Option<u64> {
-    let found = node.handle.get(*key).await.unwrap();
-    found.best.map(|(record, _)| record.seq())
-}
-
-/// Puts until another node confirms that it holds the record.
-async fn put(node: &TestNode, key: &DhtKey, value: &[u8]) -> usize {
-    let put = async || {
-        let holders = node.handle.put(*key, value.to_vec()).await.unwrap();
-        Some(holders.unwrap()).filter(|holders| *holders > 0)
-    };
-    until("another node holds the record", put).await
 }
 
 /// Writes a record into the folder of a node that does not run.

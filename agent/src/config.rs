@@ -8,8 +8,7 @@ use std::time::Duration;
 use cli::exit::Context as _;
 use cli::{CliError, Exit, durable, human};
 use manifests::name::Name;
-use node::clock::Clock;
-use node::config::NodeConfig;
+use node::config::{Mode, NodeConfig};
 use serde::Deserialize;
 
 use crate::install;
@@ -100,7 +99,7 @@ struct Network {
     listen: Vec<node::Multiaddr>,
     bootstrap: Vec<node::Multiaddr>,
     mdns: bool,
-    server: bool,
+    mode: Mode,
     serve: bool,
     reachable: bool,
 }
@@ -113,7 +112,7 @@ impl Default for Network {
             listen: node.listen,
             bootstrap: node.bootstrap,
             mdns: node.mdns,
-            server: false,
+            mode: Mode::Leaf,
             serve: node.serve,
             reachable: node.reachable,
         }
@@ -263,10 +262,10 @@ impl Config {
                 listen: file.network.listen,
                 bootstrap: file.network.bootstrap,
                 mdns: file.network.mdns,
-                server: file.network.server,
+                mode: file.network.mode,
                 serve: file.network.serve,
                 reachable: file.network.reachable,
-                clock: Clock::default(),
+                ..NodeConfig::default()
             },
             data_directory: file.system.data_directory,
             pin: file.keyring.path,

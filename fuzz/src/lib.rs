@@ -4,6 +4,7 @@
 //!
 //! # Layout
 //!
+//! * [`accounts`]: accounts, what they sign, and damage to it behind a good signature
 //! * [`arithmetic`]: the arithmetic code of deltas, for both decoders
 //! * [`armour`]: base64 armour around arbitrary bytes
 //! * [`choices`]: the fuzzer's bytes as numbers, ranges and slices
@@ -16,6 +17,7 @@
 //! * [`repository`]: the repository in memory that the cross-crate tests use too
 //! * [`segment`]: one segment of a delta, for both decoders
 
+pub mod accounts;
 pub mod arithmetic;
 pub mod armour;
 pub mod choices;

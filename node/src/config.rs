@@ -1,6 +1,7 @@
 //! What a node needs to know, all defaults in one place.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use libp2p::Multiaddr;
 use protocol::network::NetworkName;
@@ -29,6 +30,36 @@ pub struct NetworkConfig {
     pub import: Option<PathBuf>,
 }
 
+/// What a node does for others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Stores records for others and answers their look-ups.
+    #[default]
+    Full,
+    /// Asks and announces only: small devices, and those that others can't dial.
+    Leaf,
+}
+
+/// How stored records are told to the network again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Republish {
+    /// Between two records: six a minute, so that a full store is through once in two days.
+    pub interval: Duration,
+    /// Who was heard within this time isn't told again: one of the holders does it for all, well before
+    /// the 48 h are over.
+    pub after: Duration,
+}
+
+impl Default for Republish {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            after: Duration::from_secs(22 * 3600),
+        }
+    }
+}
+
 /// Settings of a node. Unknown members are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -45,8 +76,8 @@ pub struct NodeConfig {
     pub bootstrap: Vec<Multiaddr>,
     /// Find peers on the local network by mDNS.
     pub mdns: bool,
-    /// Store records for others and answer their queries; small devices and those behind NAT don't.
-    pub server: bool,
+    /// What this node does for others.
+    pub mode: Mode,
     /// Serve the blobs this node holds.
     pub serve: bool,
     /// Tell others the addresses this node listens on, so that they can fetch from it.
@@ -56,6 +87,9 @@ pub struct NodeConfig {
     /// What the node knows of the time.
     #[serde(skip)]
     pub clock: Clock,
+    /// How a full node keeps records known whose publishers are silent.
+    #[serde(skip)]
+    pub republish: Republish,
 }
 
 impl Default for NodeConfig {
@@ -67,11 +101,33 @@ impl Default for NodeConfig {
             network: None,
             bootstrap: Vec::new(),
             mdns: true,
-            server: true,
+            mode: Mode::Full,
             serve: true,
             reachable: true,
             messenger: MessengerConfig::default(),
             clock: Clock::default(),
+            republish: Republish::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mode_is_full_or_leaf_and_nothing_else() {
+        let mode = |text: &str| toml::from_str::<NodeConfig>(text).map(|config| config.mode);
+        assert_eq!(mode("").unwrap(), Mode::Full);
+        assert_eq!(mode("mode = \"full\"").unwrap(), Mode::Full);
+        assert_eq!(mode("mode = \"leaf\"").unwrap(), Mode::Leaf);
+        for text in [
+            "mode = \"Leaf\"",
+            "mode = \"server\"",
+            "mode = true",
+            "server = true",
+        ] {
+            assert!(mode(text).is_err(), "{text}");
         }
     }
 }

@@ -60,6 +60,7 @@ pub struct Found {
 pub(crate) enum Command {
     Dial(Multiaddr),
     Get(DhtKey, oneshot::Sender<Found>),
+    Learn(Vec<(PeerId, Multiaddr)>, oneshot::Sender<()>),
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     Provide(DhtKey),
     Providers(DhtKey, oneshot::Sender<Vec<PeerId>>),
@@ -97,6 +98,15 @@ impl NodeHandle {
     /// [`Stopped`].
     pub async fn dial(&self, address: Multiaddr) -> Result<(), Stopped> {
         self.send(Command::Dial(address)).await
+    }
+
+    /// Takes peers into the routing table unseen: simulations of networks that have been there for long.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    #[doc(hidden)]
+    pub async fn learn(&self, peers: Vec<(PeerId, Multiaddr)>) -> Result<(), Stopped> {
+        self.ask(|reply| Command::Learn(peers, reply)).await
     }
 
     /// Looks a record up on disjoint paths, verifies every answer and takes the highest sequence.

@@ -16,7 +16,7 @@ use protocol::network::Membership;
 use protocol::network::members::Member;
 use tokio::time::{sleep, timeout};
 
-use crate::config::NodeConfig;
+use crate::config::{Mode, NodeConfig};
 use crate::handle::{NodeHandle, Stopped};
 use crate::identity;
 use crate::network::place::{Place, PlaceError};
@@ -95,7 +95,7 @@ pub async fn once(
         network: None,
         listen: Vec::new(),
         mdns: false,
-        server: false,
+        mode: Mode::Leaf,
         serve: false,
         reachable: false,
         ..config.clone()

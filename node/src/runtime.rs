@@ -1,6 +1,9 @@
 //! The one loop of a node: swarm events and commands in, swarm calls and answers out.
 
+mod members;
 mod queries;
+mod reach;
+mod repeat;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,16 +11,17 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use keys::SigningKey;
 use libp2p::core::ConnectedPoint;
-use libp2p::kad::{self, InboundRequest};
-use libp2p::multiaddr::Protocol;
+use libp2p::identity::Keypair;
+use libp2p::kad::{self, InboundRequest, QueryResult};
 use libp2p::swarm::SwarmEvent;
+use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, mdns};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, interval};
 
 use crate::blocks::serve;
 use crate::blocks::store::BlobStore;
-use crate::config::NodeConfig;
+use crate::config::{Mode, NodeConfig, Republish};
 use crate::handle::{COMMANDS_MAX, Command, NodeHandle, PeerInfo, Status, Streams};
 use crate::identity;
 use crate::network::place::PlaceError;
@@ -25,6 +29,7 @@ use crate::network::{Network, Opened};
 use crate::storage::quota::Subnet;
 use crate::storage::records::Records;
 use crate::storage::{Storage, StorageError};
+use crate::swarm::table::Table;
 use crate::swarm::{self, Behaviour, BehaviourEvent, addresses};
 use queries::Queries;
 
@@ -63,6 +68,26 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartError> {
+    start_on(config, key, swarm::build)
+}
+
+/// Starts a node that listens on `/memory/…` addresses, for networks of hundreds in one process.
+///
+/// # Errors
+/// [`StartError`].
+#[doc(hidden)]
+pub fn start_in_memory(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartError> {
+    start_on(config, key, swarm::build_in_memory)
+}
+
+type Build = fn(
+    &Keypair,
+    Records,
+    &NodeConfig,
+    Option<&Opened>,
+) -> Result<Swarm<Behaviour>, swarm::SwarmError>;
+
+fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeHandle, StartError> {
     let keypair = identity::keypair(key)?;
     let peer_id = keypair.public().to_peer_id();
     let opened = Opened::of(config)?;
@@ -73,7 +98,7 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
     let bootstrap = bootstrap.clone();
     let storage = Storage::open(&folder.join("node"))?;
     let records = Records::open(&storage, peer_id)?;
-    let mut swarm = swarm::build(&keypair, records, config, opened.as_ref())?;
+    let mut swarm = build(&keypair, records, config, opened.as_ref())?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
@@ -104,8 +129,11 @@ pub fn start(config: &NodeConfig, key: &SigningKey) -> Result<NodeHandle, StartE
         identified: BTreeSet::new(),
         kad: swarm::kad_protocol(opened.as_ref()),
         network: Network::start(opened, config, key.public(), control),
+        table: Table::default(),
+        repeat: (config.mode == Mode::Full).then_some(config.republish),
         bootstrap,
         reachable: config.reachable,
+        is_settled: false,
     };
     tokio::spawn(runtime.run());
     Ok(handle)
@@ -123,14 +151,20 @@ struct Runtime {
     identified: BTreeSet<PeerId>,
     kad: StreamProtocol,
     network: Network,
+    table: Table,
+    /// How records are told again; a leaf holds none.
+    repeat: Option<Republish>,
     bootstrap: Vec<Multiaddr>,
     reachable: bool,
+    /// The routing table was given: it isn't explored.
+    is_settled: bool,
 }
 
 impl Runtime {
     async fn run(mut self) {
         let mut sweep = interval(SWEEP_INTERVAL);
         let mut bootstrap: Interval = interval(BOOTSTRAP_INTERVAL);
+        let mut repeat = interval(self.repeat.unwrap_or_default().interval);
         loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
@@ -141,6 +175,7 @@ impl Runtime {
                 () = self.network.changed() => self.on_members(),
                 _ = sweep.tick() => self.sweep().await,
                 _ = bootstrap.tick() => self.dial_bootstrap(),
+                _ = repeat.tick() => self.repeat(),
             }
         }
         if let Err(error) = self.storage.sync() {
@@ -161,56 +196,16 @@ impl Runtime {
         }
     }
 
-    /// Dials bootstrap nodes that are not connected; with one connected, Kademlia does the rest.
-    fn dial_bootstrap(&mut self) {
-        for address in self.bootstrap.clone() {
-            let connected = peer_of(&address).is_some_and(|peer| self.peers.contains_key(&peer));
-            if !connected {
-                self.dial(&address);
-            }
-        }
-    }
-
-    /// Cuts off who is no member any more, and looks for who is one now.
-    fn on_members(&mut self) {
-        let Some(allowed) = self.network.allowed() else {
-            return;
-        };
-        let behaviour = self.swarm.behaviour_mut();
-        for peer in behaviour.gate.allow(allowed) {
-            tracing::warn!(%peer, "disconnected: no member of this network any more");
-            behaviour.kad.remove_peer(&peer);
-        }
-        let nearby = behaviour.mdns.as_ref();
-        let nearby = nearby.into_iter().flat_map(|mdns| mdns.discovered_nodes());
-        let nearby: BTreeSet<PeerId> = nearby
-            .filter(|peer| behaviour.gate.allows(peer) && !self.peers.contains_key(*peer))
-            .copied()
-            .collect();
-        for peer in nearby {
-            drop(self.swarm.dial(peer));
-        }
-        self.dial_bootstrap();
-    }
-
-    fn dial(&mut self, address: &Multiaddr) {
-        if let Some(peer) = peer_of(address) {
-            self.swarm
-                .behaviour_mut()
-                .kad
-                .add_address(&peer, address.clone());
-        }
-        if let Err(error) = self.swarm.dial(address.clone()) {
-            tracing::debug!(%address, %error, "not dialled");
-        }
-    }
-
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Dial(address) => self.dial(&address),
             Command::Get(key, reply) => {
                 self.queries
                     .get(&mut self.swarm.behaviour_mut().kad, key, reply);
+            }
+            Command::Learn(peers, reply) => {
+                self.learn(peers);
+                reply.send(()).unwrap_or_default();
             }
             Command::Peers(reply) => {
                 let info = |(peer, address): (&PeerId, &Multiaddr)| PeerInfo {
@@ -275,7 +270,11 @@ impl Runtime {
                 peer_id, endpoint, ..
             } => {
                 let met = match endpoint {
-                    ConnectedPoint::Dialer { address, .. } => address,
+                    ConnectedPoint::Dialer { address, .. } => {
+                        let kad = &mut self.swarm.behaviour_mut().kad;
+                        self.table.reached(kad, peer_id, address.clone());
+                        address
+                    }
                     ConnectedPoint::Listener { send_back_addr, .. } => send_back_addr,
                 };
                 tracing::debug!(%peer_id, %met, "connected");
@@ -292,10 +291,13 @@ impl Runtime {
                 self.peers.remove(&peer_id);
                 self.identified.remove(&peer_id);
                 self.network.disconnected(&peer_id);
+                self.table.disconnected(&peer_id);
             }
-            SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
-                tracing::debug!(?peer_id, %error, "not connected");
-            }
+            SwarmEvent::OutgoingConnectionError {
+                peer_id: Some(peer),
+                error,
+                ..
+            } => self.on_dial_error(&peer, &error),
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
             _ => {}
         }
@@ -306,6 +308,11 @@ impl Runtime {
             BehaviourEvent::Kad(kad::Event::InboundRequest { request }) => {
                 self.on_inbound(request);
             }
+            BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
+                id,
+                result: QueryResult::Bootstrap(_),
+                ..
+            }) if self.is_settled => self.end_query(id),
             BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
                 id, result, step, ..
             }) => {
@@ -330,14 +337,11 @@ impl Runtime {
                 let Some(met) = self.peers.get(&peer_id) else {
                     return;
                 };
-                let believed = addresses::believed(&info.listen_addrs, met);
                 if info.protocols.contains(&self.kad) {
-                    for address in believed {
-                        self.swarm
-                            .behaviour_mut()
-                            .kad
-                            .add_address(&peer_id, address);
-                    }
+                    let believed = addresses::believed(&info.listen_addrs, met);
+                    let kad = &mut self.swarm.behaviour_mut().kad;
+                    let back = self.table.serves(kad, peer_id, met, believed);
+                    self.dial_back(peer_id, back);
                 }
             }
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
@@ -345,8 +349,8 @@ impl Runtime {
                     // Others of the local network aren't dialled, so that they fill no log.
                     if !self.peers.contains_key(&peer) && self.swarm.behaviour().gate.allows(&peer)
                     {
-                        self.swarm.behaviour_mut().kad.add_address(&peer, address);
-                        drop(self.swarm.dial(peer));
+                        let options = DialOpts::peer_id(peer).addresses(vec![address]);
+                        drop(self.swarm.dial(options.build()));
                     }
                 }
             }
@@ -383,13 +387,5 @@ impl Runtime {
             }
             _ => {}
         }
-    }
-}
-
-/// The peer id at the end of an address.
-fn peer_of(address: &Multiaddr) -> Option<PeerId> {
-    match address.iter().last()? {
-        Protocol::P2p(peer) => Some(peer),
-        _ => None,
     }
 }

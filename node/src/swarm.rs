@@ -1,22 +1,25 @@
 //! Transports (TCP, Noise, yamux) and the behaviours of a node.
 
 pub mod addresses;
+pub mod table;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::core::Transport as _;
+use libp2p::core::transport::MemoryTransport;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::kad::{self, Mode, StoreInserts};
+use libp2p::kad::{self, BucketInserts, StoreInserts};
 use libp2p::pnet::{PnetConfig, PreSharedKey};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, swarm, tcp, yamux};
 
 use crate::config::{
-    CONNECTIONS_INCOMING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, NodeConfig,
+    CONNECTIONS_INCOMING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, Mode,
+    NodeConfig,
 };
 use crate::network::Opened;
 use crate::network::gate::{Allowed, Gate};
@@ -31,6 +34,8 @@ const IDENTIFY_PROTOCOL: &str = "/streembit/id/1.0.0";
 const STREAMS_MAX: usize = 64;
 /// A query that takes longer has failed; the caller tries again.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Peers in a bucket of a leaf: all buckets are allocated at the start, 20 each take half a megabyte more.
+const LEAF_BUCKET_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 /// Connections that carry nothing are closed after this; running exchanges keep theirs.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -108,6 +113,32 @@ pub(crate) fn kad_protocol(network: Option<&Opened>) -> StreamProtocol {
     StreamProtocol::try_from_owned(name).unwrap_or(KAD_PROTOCOL)
 }
 
+/// Builds the swarm of a node that other nodes of this process alone can dial.
+///
+/// # Errors
+/// [`SwarmError`].
+pub(crate) fn build_in_memory(
+    keypair: &Keypair,
+    records: Records,
+    config: &NodeConfig,
+    network: Option<&Opened>,
+) -> Result<Swarm<Behaviour>, SwarmError> {
+    let noise = noise::Config::new(keypair)?;
+    let transport = MemoryTransport::new()
+        .upgrade(Version::V1)
+        .authenticate(noise)
+        .multiplex(yamux_config());
+    let builder = SwarmBuilder::with_existing_identity(keypair.clone()).with_tokio();
+    let Ok(builder) = builder.with_other_transport(|_| transport);
+    let allowed = network.map(|network| network.allowed());
+    let kad = kad_protocol(network);
+    let behaviour = |keypair: &Keypair| behaviour(keypair, records, config, (kad, allowed));
+    let Ok(builder) = builder.with_behaviour(behaviour);
+    Ok(builder
+        .with_swarm_config(|c| c.with_idle_connection_timeout(IDLE_TIMEOUT))
+        .build())
+}
+
 fn yamux_config() -> yamux::Config {
     let mut yamux = yamux::Config::default();
     yamux.set_max_num_streams(STREAMS_MAX);
@@ -127,11 +158,11 @@ fn behaviour(
         .with_max_established(Some(CONNECTIONS_MAX))
         .with_max_established_incoming(Some(CONNECTIONS_INCOMING_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX));
-    let mut kad = kad::Behaviour::with_config(local, records, kad_config(protocol));
-    kad.set_mode(Some(if config.server {
-        Mode::Server
-    } else {
-        Mode::Client
+    let kad_config = kad_config(protocol, config.mode);
+    let mut kad = kad::Behaviour::with_config(local, records, kad_config);
+    kad.set_mode(Some(match config.mode {
+        Mode::Full => kad::Mode::Server,
+        Mode::Leaf => kad::Mode::Client,
     }));
     let identify = identify::Config::new(IDENTIFY_PROTOCOL.to_owned(), keypair.public())
         .with_push_listen_addr_updates(true);
@@ -154,11 +185,13 @@ fn behaviour(
     }
 }
 
-fn kad_config(protocol: StreamProtocol) -> kad::Config {
+fn kad_config(protocol: StreamProtocol, mode: Mode) -> kad::Config {
     let mut config = kad::Config::new(protocol);
     let provider_ttl = Duration::from_secs(PROVIDER_TTL_S);
     config
         .set_record_filtering(StoreInserts::FilterBoth)
+        // Who enters the table: see `table`.
+        .set_kbucket_inserts(BucketInserts::Manual)
         .set_query_timeout(QUERY_TIMEOUT)
         .set_parallelism(NonZeroUsize::MIN.saturating_add(2))
         .disjoint_query_paths(true)
@@ -170,5 +203,8 @@ fn kad_config(protocol: StreamProtocol) -> kad::Config {
         .set_provider_publication_interval(Some(provider_ttl / 3))
         // A release head of 8 KiB and 20 peers' addresses.
         .set_max_packet_size(24 * 1024);
+    if mode == Mode::Leaf {
+        config.set_kbucket_size(LEAF_BUCKET_SIZE);
+    }
     config
 }

@@ -1,6 +1,8 @@
 //! Nodes on loopback, blobs to exchange, and a peer that breaks the rules.
 
+pub mod crowd;
 mod hostile;
+pub mod kad_wire;
 
 use std::fs;
 use std::path::PathBuf;
@@ -60,6 +62,34 @@ pub fn account(seed: u8, seq: u64) -> (DhtKey, Vec<u8>) {
     (DhtKey::account(&node_id), token.into_bytes())
 }
 
+/// Bootstrap node first; every node knows all others.
+pub async fn network(count: usize) -> Vec<TestNode> {
+    let mut nodes = vec![TestNode::start(&[]).await];
+    for _ in 1..count {
+        let node = TestNode::start(&[&nodes[0]]).await;
+        nodes.push(node);
+    }
+    for node in &nodes {
+        node.until_known(count - 1).await;
+    }
+    nodes
+}
+
+/// Puts until another node confirms that it holds the record.
+pub async fn put(node: &TestNode, key: &DhtKey, value: &[u8]) -> usize {
+    let put = async || {
+        let holders = node.handle.put(*key, value.to_vec()).await.unwrap();
+        Some(holders.unwrap()).filter(|holders| *holders > 0)
+    };
+    until("another node holds the record", put).await
+}
+
+/// The sequence that a look-up from `node` ends with.
+pub async fn got(node: &TestNode, key: &DhtKey) -> Option<u64> {
+    let found = node.handle.get(*key).await.unwrap();
+    found.best.map(|(record, _)| record.seq())
+}
+
 /// A node with a folder of its own.
 #[derive(Debug)]
 pub struct TestNode {
@@ -76,16 +106,30 @@ impl TestNode {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), bootstrap).await
     }
 
-    /// Starts a node in a folder that may hold records already.
-    pub async fn start_in(folder: Arc<TempDir>, bootstrap: Vec<Multiaddr>) -> Self {
+    /// Starts a node with other settings than those of a test.
+    pub async fn start_as(bootstrap: &[&Self], change: impl FnOnce(&mut NodeConfig)) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let key = SigningKey::generate(Algorithm::P256, &mut cli::keyfile::os_rng());
-        let config = NodeConfig {
+        let bootstrap = bootstrap.iter().map(|node| node.address.clone());
+        let mut config = Self::settings(&folder, bootstrap.collect());
+        change(&mut config);
+        Self::run(folder, config, key).await
+    }
+
+    fn settings(folder: &TempDir, bootstrap: Vec<Multiaddr>) -> NodeConfig {
+        NodeConfig {
             data_directory: folder.path().join("data"),
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
             bootstrap,
             mdns: false,
             ..NodeConfig::default()
-        };
+        }
+    }
+
+    /// Starts a node in a folder that may hold records already.
+    pub async fn start_in(folder: Arc<TempDir>, bootstrap: Vec<Multiaddr>) -> Self {
+        let key = SigningKey::generate(Algorithm::P256, &mut cli::keyfile::os_rng());
+        let config = Self::settings(&folder, bootstrap);
         Self::run(folder, config, key).await
     }
 
@@ -140,6 +184,13 @@ impl TestNode {
             (status.known >= count).then_some(())
         };
         until("peers are in the routing table", known).await;
+    }
+
+    /// IP and port for who speaks no libp2p.
+    pub fn socket(&self) -> std::net::SocketAddr {
+        let text = self.address.to_string();
+        let port = text.split('/').nth(4).unwrap().parse().unwrap();
+        (std::net::Ipv4Addr::LOCALHOST, port).into()
     }
 
     pub fn name(&self) -> String {

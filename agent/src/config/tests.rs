@@ -90,7 +90,11 @@ fn reads_a_good_file_and_fills_in_the_rest() {
     assert_eq!(config.health_timeout, Duration::from_secs(30));
     assert_eq!(config.polling_interval, Duration::from_secs(3600));
     assert_eq!(config.node.data_directory, config.data_directory);
-    assert!(!config.node.server, "a device stores nothing for others");
+    assert_eq!(
+        config.node.mode,
+        Mode::Leaf,
+        "a device stores nothing for others"
+    );
     assert!(config.peers && config.pin.is_none() && config.health.is_none());
 }
 

@@ -16,7 +16,7 @@ use node::blocks::partial::Partial;
 use protocol::dht::key::DhtKey;
 use protocol::dht::record::Record;
 use protocol::dht::release_head::{self, ReleaseHead};
-use protocol::limits::RECORD_BYTES_MAX;
+use protocol::limits::HEAD_RECORD_BYTES_MAX;
 
 use super::Sources;
 use super::mirror::Mirror;
@@ -248,7 +248,7 @@ async fn signed_time(device: &Device, mirror: &Mirror, repository: &Repository) 
     let pin = &device.pin;
     let version = repository.timestamp.header().version;
     let path = format!("heads/{version}.{}.jws", pin.channel);
-    let limit = u64::try_from(RECORD_BYTES_MAX).ok()?;
+    let limit = u64::try_from(HEAD_RECORD_BYTES_MAX).ok()?;
     let token = mirror.small_file(&path, limit).await.ok()??;
     let head = release_head::verify(&token, device.clock().ok()?.known()).ok()?;
     let ours = head.publisher_id == *pin.publisher_id.as_bytes();

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{Account, AccountFolder, Past};
 use crate::clock::unix_now;
-use crate::config::{NetworkConfig, NodeConfig};
+use crate::config::{Mode, NetworkConfig, NodeConfig};
 use crate::control::Api;
 use crate::handle::NodeHandle;
 use crate::{control, messenger, rendezvous, runtime};
@@ -89,6 +89,9 @@ pub struct NetworkArgs {
     /// Bootstrap node of the public network, ending in /p2p/PEER_ID (repeatable)
     #[arg(long, value_name = "MULTIADDR")]
     pub bootstrap: Vec<Multiaddr>,
+    /// Store records for others and answer their look-ups, or not
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
     /// Don't look for peers on the local network
     #[arg(long)]
     pub no_mdns: bool,
@@ -116,6 +119,9 @@ impl NetworkArgs {
         }
         if !self.bootstrap.is_empty() {
             config.bootstrap.clone_from(&self.bootstrap);
+        }
+        if let Some(mode) = self.mode {
+            config.mode = mode;
         }
         config.mdns &= !self.no_mdns;
         Ok(config)

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use libp2p::PeerId;
 use libp2p::kad::store::RecordStore;
 use libp2p::kad::{
-    self, GetProvidersOk, GetRecordOk, QueryId, QueryResult, Quorum, Record as KadRecord, RecordKey,
+    self, GetClosestPeersError, GetClosestPeersOk, GetProvidersOk, GetRecordOk, QueryId,
+    QueryResult, Quorum, Record as KadRecord, RecordKey,
 };
 use protocol::dht::key::DhtKey;
 use protocol::dht::record;
@@ -14,13 +15,17 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::clock::unix_now;
 use crate::handle::Found;
-use crate::storage::records::{PutError, Records};
+use crate::storage::records::{Due, PutError, Records};
 
 /// Valid answers of different peers after which a look-up ends.
 const ANSWERS_ENOUGH: usize = 3;
-/// Providers after which a look-up ends, if [`ANSWERS_ENOUGH`] peers named them: a single one could
-/// name that many made-up ones (H63).
+/// Providers after which a look-up ends, if [`PROVIDER_ANSWERS_ENOUGH`] peers named them.
 const PROVIDERS_ENOUGH: usize = 20;
+/// Answers to a look-up of providers, which nobody signs: a few neighbours of a key could name that many
+/// made-up ones and hide the rest (H63).
+const PROVIDER_ANSWERS_ENOUGH: usize = 8;
+/// Providers taken of one answer; a node of ours names no more, and each is dialled (H69).
+const PROVIDERS_PER_ANSWER_MAX: usize = 20;
 
 type Kad = kad::Behaviour<Records>;
 
@@ -32,6 +37,8 @@ enum Query {
         answers: usize,
         reply: oneshot::Sender<Vec<PeerId>>,
     },
+    /// Who is nearest to a record that is told again.
+    Repeat(Due),
     Put {
         key: DhtKey,
         reply: oneshot::Sender<Result<usize, String>>,
@@ -81,6 +88,12 @@ impl Queries {
             reply,
         };
         self.running.insert(id, Query::Get(Box::new(get)));
+    }
+
+    /// Tells a stored record to the nodes nearest to it.
+    pub(super) fn repeat(&mut self, kad: &mut Kad, due: Due) {
+        let id = kad.get_closest_peers(due.key.as_bytes().to_vec());
+        self.running.insert(id, Query::Repeat(due));
     }
 
     pub(super) fn providers(
@@ -169,10 +182,24 @@ impl Queries {
                 *answers += 1;
                 new = providers
                     .into_iter()
+                    .take(PROVIDERS_PER_ANSWER_MAX)
                     .filter(|peer| found.insert(*peer))
                     .collect();
                 new.sort_unstable();
-                enough |= found.len() >= PROVIDERS_ENOUGH && *answers >= ANSWERS_ENOUGH;
+                enough |= found.len() >= PROVIDERS_ENOUGH && *answers >= PROVIDER_ANSWERS_ENOUGH;
+            }
+            (
+                Query::Repeat(due),
+                QueryResult::GetClosestPeers(
+                    Ok(GetClosestPeersOk { peers, .. })
+                    | Err(GetClosestPeersError::Timeout { peers, .. }),
+                ),
+            ) => {
+                let record = KadRecord::new(RecordKey::new(due.key.as_bytes()), due.value.clone());
+                let peers: Vec<PeerId> = peers.into_iter().map(|peer| peer.peer_id).collect();
+                if !peers.is_empty() {
+                    kad.put_record_to(record, peers.into_iter(), Quorum::One);
+                }
             }
             _ => {}
         }
@@ -203,6 +230,7 @@ impl Queries {
                 );
             }
             Query::Confirm { holders, reply, .. } => drop(reply.send(Ok(holders))),
+            Query::Repeat(_) => {}
         }
     }
 }

@@ -10,8 +10,11 @@ pub const RECORD_BYTES_TOTAL_MAX: usize = 32 << 20;
 pub const RECORDS_PER_SUBNET_MAX: usize = 2048;
 /// Keys that have providers.
 pub const PROVIDER_KEYS_MAX: usize = 16_384;
-/// Providers of one key; the oldest makes room, so that squatters don't shut out later ones (H63).
+/// Providers of one key; one makes room, so that squatters don't shut out later ones (H63).
 pub const PROVIDERS_PER_KEY_MAX: usize = 64;
+/// Of these, those who were there first and announced themselves again keep their place, so that a
+/// flood of names doesn't drive them out (H65).
+pub const PROVIDERS_SETTLED_MAX: usize = PROVIDERS_PER_KEY_MAX / 2;
 /// Keys that one peer may provide.
 pub const KEYS_PER_PROVIDER_MAX: usize = 256;
 /// Addresses kept of one provider.

@@ -3,12 +3,11 @@
 //! libp2p's store interface is synchronous and runs on the swarm's task; values are small.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::kad::store::{Error, RecordStore, Result as StoreResult};
-use libp2p::kad::{KBucketKey, ProviderRecord, Record, RecordKey};
+use libp2p::kad::{ProviderRecord, Record, RecordKey};
 use protocol::dht::key::DhtKey;
 use protocol::dht::record;
 use sha2::{Digest as _, Sha256};
@@ -17,21 +16,13 @@ use super::quota::{RECORD_BYTES_TOTAL_MAX, RECORDS_MAX, RECORDS_PER_SUBNET_MAX, 
 use super::{Storage, StorageError};
 use crate::clock::unix_now;
 
+mod index;
 mod providers;
+mod repeat;
 
+use index::{Entry, Index, Signer};
 use providers::Providers;
-
-/// What is kept in memory of a stored record.
-#[derive(Clone, Debug)]
-struct Entry {
-    drop_at: u64,
-    /// Hash of kind and signer, whom a quota is for.
-    signer: [u8; 32],
-    subnet: Option<Subnet>,
-    bytes: usize,
-    /// Put by this node itself, in this run: never evicted.
-    own: bool,
-}
+pub use repeat::Due;
 
 /// Why an offered record is not stored.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +47,10 @@ pub enum PutError {
 /// Records and providers of one node.
 #[derive(Debug)]
 pub struct Records {
-    local: KBucketKey<PeerId>,
+    local: PeerId,
     /// `None` while the disk refuses to open the store again.
     tree: Option<sled::Tree>,
-    index: BTreeMap<DhtKey, Entry>,
-    bytes: usize,
+    index: Index,
     providers: Providers,
 }
 
@@ -71,10 +61,9 @@ impl Records {
     /// [`StorageError`].
     pub fn open(storage: &Storage, local: PeerId) -> Result<Self, StorageError> {
         let mut records = Self {
-            local: KBucketKey::from(local),
+            local,
             tree: None,
-            index: BTreeMap::new(),
-            bytes: 0,
+            index: Index::new(local),
             providers: Providers::new(local),
         };
         records.load_all(storage)?;
@@ -88,13 +77,13 @@ impl Records {
     /// [`StorageError`]; nothing is stored then until this succeeds.
     pub fn recover(&mut self, storage: &mut Storage) -> Result<(), StorageError> {
         self.tree = None;
-        self.bytes = 0;
-        let before = std::mem::take(&mut self.index);
+        let before = std::mem::replace(&mut self.index, Index::new(self.local));
         storage.reopen()?;
         self.load_all(storage)?;
-        for (key, entry) in &mut self.index {
-            if let Some(known) = before.get(key) {
+        for (key, known) in before.iter() {
+            if let Some(mut entry) = self.index.get(key).cloned() {
                 (entry.own, entry.subnet) = (known.own, known.subnet);
+                self.index.insert(*key, entry);
             }
         }
         Ok(())
@@ -115,12 +104,12 @@ impl Records {
             };
             let entry = Entry {
                 drop_at,
+                expires: valid.drop_at(u64::MAX),
                 signer: signer_of(&valid),
                 subnet: None,
                 bytes: value.len(),
                 own: false,
             };
-            self.bytes += entry.bytes;
             self.index.insert(key, entry);
         }
         self.tree = Some(tree);
@@ -138,17 +127,16 @@ impl Records {
         value: &[u8],
         subnet: Option<Subnet>,
     ) -> Result<record::Record, PutError> {
-        self.store(key, value, subnet, false)
+        self.store((key, value), subnet, false, unix_now())
     }
 
     fn store(
         &mut self,
-        key: &[u8],
-        value: &[u8],
+        (key, value): (&[u8], &[u8]),
         subnet: Option<Subnet>,
         own: bool,
+        now: u64,
     ) -> Result<record::Record, PutError> {
-        let now = unix_now();
         let key = DhtKey::from_slice(key).ok_or(record::RecordError::Key)?;
         let offered = record::verify(&key, value, now)?;
         let known = self.index.get(&key);
@@ -168,22 +156,24 @@ impl Records {
         }
         self.make_room(&key, value.len(), own)?;
         let drop_at = offered.drop_at(now);
+        self.write(&key, drop_at, value)?;
+        let entry = Entry {
+            drop_at,
+            expires: offered.drop_at(u64::MAX),
+            signer,
+            subnet,
+            bytes: value.len(),
+            own,
+        };
+        self.index.insert(key, entry);
+        Ok(offered)
+    }
+
+    fn write(&self, key: &DhtKey, drop_at: u64, value: &[u8]) -> Result<(), PutError> {
         let row = [&drop_at.to_be_bytes()[..], value].concat();
         let tree = self.tree.as_ref().ok_or(PutError::Closed)?;
-        tree.insert(key.as_bytes(), row).map_err(PutError::Disk)?;
-        self.forget(&key);
-        self.bytes += value.len();
-        self.index.insert(
-            key,
-            Entry {
-                drop_at,
-                signer,
-                subnet,
-                bytes: value.len(),
-                own,
-            },
-        );
-        Ok(offered)
+        drop(tree.insert(key.as_bytes(), row).map_err(PutError::Disk)?);
+        Ok(())
     }
 
     /// How many records are stored.
@@ -198,7 +188,10 @@ impl Records {
 
     /// Drops what is expired.
     pub fn sweep(&mut self) {
-        let now = unix_now();
+        self.sweep_at(unix_now());
+    }
+
+    fn sweep_at(&mut self, now: u64) {
         let expired: Vec<DhtKey> = self
             .index
             .iter()
@@ -214,57 +207,44 @@ impl Records {
     fn check_quota(
         &self,
         key: &DhtKey,
-        (signer, most): (&[u8; 32], usize),
+        (signer, most): (&Signer, usize),
         subnet: Option<Subnet>,
     ) -> Result<(), PutError> {
-        let others = || self.index.iter().filter(|(other, _)| *other != key);
-        if others()
-            .filter(|(_, entry)| entry.signer == *signer)
-            .count()
-            >= most
-        {
+        if self.index.of_signer(signer, key) >= most {
             return Err(PutError::Quota("records of one signer"));
         }
-        let same = |entry: &Entry| subnet.is_some() && entry.subnet == subnet;
-        if others().filter(|(_, entry)| same(entry)).count() >= RECORDS_PER_SUBNET_MAX {
+        let of_subnet = subnet.map_or(0, |subnet| self.index.of_subnet(subnet, key));
+        if of_subnet >= RECORDS_PER_SUBNET_MAX {
             return Err(PutError::Quota("records of one subnet"));
         }
         Ok(())
     }
 
-    /// Evicts the records farthest from this node until `bytes` more fit under `key`; refuses when
-    /// the new one would be the farthest itself. What this node put itself stays and always fits.
+    /// Evicts the least useful records until `bytes` more fit under `key`; refuses when the new one
+    /// would be the least useful itself. What this node put itself stays and always fits.
     fn make_room(&mut self, key: &DhtKey, bytes: usize, own: bool) -> Result<(), PutError> {
         let replaced = self.index.get(key).map(|entry| entry.bytes);
         let mut count = self.index.len() + usize::from(replaced.is_none());
-        let mut total = self.bytes - replaced.unwrap_or(0) + bytes;
+        let mut total = self.index.bytes() - replaced.unwrap_or(0) + bytes;
         let fits =
             |count: usize, total: usize| count <= RECORDS_MAX && total <= RECORD_BYTES_TOTAL_MAX;
         if fits(count, total) {
             return Ok(());
         }
-        let local = self.local;
-        let distance =
-            |key: &DhtKey| local.distance(&KBucketKey::new(RecordKey::new(key.as_bytes())));
-        let limit = distance(key);
-        let foreign = self
-            .index
-            .iter()
-            .filter(|(stored, entry)| *stored != key && !entry.own);
-        let mut farther: Vec<_> = foreign
-            .map(|(stored, entry)| (distance(stored), *stored, entry.bytes))
-            .filter(|(distance, ..)| own || *distance > limit)
-            .collect();
-        farther.sort_unstable();
         let mut evicted = Vec::new();
+        let mut candidates = self.index.least_useful((!own).then_some(key));
         while !fits(count, total) {
-            let Some((_, farthest, bytes)) = farther.pop() else {
-                return Err(PutError::Quota("store is full of closer records"));
-            };
-            evicted.push(farthest);
-            count -= 1;
-            total -= bytes;
+            match candidates.next() {
+                Some((candidate, _)) if candidate == *key => {}
+                Some((candidate, bytes)) => {
+                    evicted.push(candidate);
+                    count -= 1;
+                    total -= bytes;
+                }
+                None => return Err(PutError::Quota("store is full of closer records")),
+            }
         }
+        drop(candidates);
         for key in evicted {
             self.delete(&key);
         }
@@ -283,23 +263,16 @@ impl Records {
         self.tree.as_ref()?.get(key.as_bytes()).ok()?
     }
 
-    fn forget(&mut self, key: &DhtKey) {
-        if let Some(entry) = self.index.remove(key) {
-            self.bytes -= entry.bytes;
-        }
-    }
-
     fn delete(&mut self, key: &DhtKey) {
-        self.forget(key);
+        self.index.remove(key);
         let removed = self.tree.as_ref().map(|tree| tree.remove(key.as_bytes()));
         if let Some(Err(error)) = removed {
             tracing::warn!(%error, "record not removed");
         }
     }
 
-    fn load(&self, key: &DhtKey) -> Option<Record> {
+    fn load(&self, key: &DhtKey, now: u64) -> Option<Record> {
         let entry = self.index.get(key)?;
-        let now = unix_now();
         if now >= entry.drop_at {
             return None;
         }
@@ -320,13 +293,15 @@ impl RecordStore for Records {
     type ProvidedIter<'a> = std::vec::IntoIter<Cow<'a, ProviderRecord>>;
 
     fn get(&self, key: &RecordKey) -> Option<Cow<'_, Record>> {
-        self.load(&DhtKey::from_slice(key.as_ref())?)
-            .map(Cow::Owned)
+        let key = DhtKey::from_slice(key.as_ref())?;
+        self.index.note_asked(&key);
+        self.load(&key, unix_now()).map(Cow::Owned)
     }
 
     fn put(&mut self, record: Record) -> StoreResult<()> {
         // Kademlia calls this for our own records alone; what others put is filtered.
-        match self.store(record.key.as_ref(), &record.value, None, true) {
+        let offered = (record.key.as_ref(), record.value.as_slice());
+        match self.store(offered, None, true, unix_now()) {
             Ok(_) | Err(PutError::NotNewer) => Ok(()),
             Err(error) => {
                 tracing::debug!(%error, "record not stored");
@@ -342,10 +317,9 @@ impl RecordStore for Records {
     }
 
     fn records(&self) -> Self::RecordsIter<'_> {
-        let loaded = self
-            .index
-            .keys()
-            .filter_map(|key| self.load(key).map(Cow::Owned));
+        let now = unix_now();
+        let keys = self.index.iter().map(|(key, _)| key);
+        let loaded = keys.filter_map(|key| self.load(key, now).map(Cow::Owned));
         loaded.collect::<Vec<_>>().into_iter()
     }
 

@@ -28,6 +28,8 @@ pub fn scope(address: &Multiaddr) -> Option<Scope> {
         Protocol::Ip4(ip) => ip_scope(ip.into()),
         Protocol::Ip6(ip) => ip_scope(ip.into()),
         Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) => Some(Scope::Global),
+        // Within this process; a node that listens on the network has no transport for it.
+        Protocol::Memory(_) => Some(Scope::Loopback),
         _ => None,
     }
 }

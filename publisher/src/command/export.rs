@@ -15,7 +15,7 @@ use manifests::envelope::Metadata as _;
 use manifests::name::Name;
 use protocol::dht::release_head;
 use protocol::exchange::tree::Blob;
-use protocol::limits::RECORD_BYTES_MAX;
+use protocol::limits::HEAD_RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
 use crate::detached::Format;
@@ -120,7 +120,7 @@ fn catalog(
     repository: &Repository,
 ) -> Result<Option<Blob>, CliError> {
     let path = layout.head(repository.timestamp.header().version, &settings.channel);
-    let limit = u64::try_from(RECORD_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(HEAD_RECORD_BYTES_MAX).unwrap_or(u64::MAX);
     let token = durable::read_if_there(&path, limit).context(Exit::No, "release head")?;
     let Some(token) = token else { return Ok(None) };
     let signed_at = repository

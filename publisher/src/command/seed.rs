@@ -14,7 +14,7 @@ use node::command::run::{NetworkArgs, until_told_to_stop};
 use protocol::dht::key::DhtKey;
 use protocol::dht::release_head::{self, ReleaseHead};
 use protocol::exchange::tree::Blob;
-use protocol::limits::RECORD_BYTES_MAX;
+use protocol::limits::HEAD_RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
 use crate::repository::{Layout, OWN_CLOCK, releases};
@@ -129,7 +129,7 @@ impl Seeder {
             return Ok(None);
         }
         let path = self.layout.head(version, &self.settings.channel);
-        let limit = u64::try_from(RECORD_BYTES_MAX).unwrap_or(u64::MAX);
+        let limit = u64::try_from(HEAD_RECORD_BYTES_MAX).unwrap_or(u64::MAX);
         let token = durable::read_if_there(&path, limit).context(Exit::No, "release head")?;
         let Some(token) = token else {
             if self.version.is_none() {

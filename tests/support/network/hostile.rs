@@ -14,9 +14,10 @@ use node::libp2p::kad::store::{MemoryStore, RecordStore as _};
 use node::libp2p::kad::{
     self, GetRecordOk, ProviderRecord, QueryResult, Quorum, Record, RecordKey,
 };
+use node::libp2p::swarm::behaviour::toggle::Toggle;
 use node::libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use node::libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use node::libp2p::{Stream, StreamProtocol, Swarm, SwarmBuilder, noise, tcp, yamux};
+use node::libp2p::{Stream, StreamProtocol, Swarm, SwarmBuilder, identify, noise, tcp, yamux};
 use node::{Multiaddr, PeerId};
 use protocol::dht::key::DhtKey;
 use protocol::exchange::PROTOCOL;
@@ -63,6 +64,8 @@ pub struct Seen {
     pub answered: AtomicUsize,
     /// What each peer answered its last look-up with.
     pub found: Mutex<BTreeMap<PeerId, Vec<u8>>>,
+    /// The protocols that each peer says it serves.
+    pub protocols: Mutex<BTreeMap<PeerId, Vec<String>>>,
 }
 
 /// The behaviours of a raw peer: no rules, no limits, no validation.
@@ -70,7 +73,15 @@ pub struct Seen {
 #[behaviour(prelude = "node::libp2p::swarm::derive_prelude")]
 struct Raw {
     streams: libp2p_stream::Behaviour,
-    kad: kad::Behaviour<MemoryStore>,
+    kad: Toggle<kad::Behaviour<MemoryStore>>,
+    identify: Toggle<identify::Behaviour>,
+}
+
+impl Raw {
+    fn kad(&mut self) -> &mut kad::Behaviour<MemoryStore> {
+        let kad = self.kad.as_mut();
+        kad.expect("a peer that speaks the DHT's protocol")
+    }
 }
 
 type Job = Box<dyn FnOnce(&mut Swarm<Raw>) + Send>;
@@ -93,6 +104,15 @@ impl fmt::Debug for HostilePeer {
 impl HostilePeer {
     /// Starts a peer that speaks the DHT's protocol and opens streams, but serves none.
     pub async fn start() -> Self {
+        Self::start_speaking(true).await
+    }
+
+    /// Starts a peer that speaks nothing by itself: the test answers on its streams and asks on them.
+    pub async fn start_mute() -> Self {
+        Self::start_speaking(false).await
+    }
+
+    async fn start_speaking(speaks: bool) -> Self {
         let mut swarm = SwarmBuilder::with_new_identity()
             .with_tokio()
             .with_tcp(
@@ -108,8 +128,13 @@ impl HostilePeer {
                 let store = MemoryStore::new(local);
                 let mut kad = kad::Behaviour::with_config(local, store, config);
                 kad.set_mode(Some(kad::Mode::Server));
-                let streams = libp2p_stream::Behaviour::new();
-                Raw { streams, kad }
+                let id = "/streembit/id/1.0.0".to_owned();
+                let identify = identify::Config::new(id, keypair.public());
+                Raw {
+                    streams: libp2p_stream::Behaviour::new(),
+                    kad: speaks.then_some(kad).into(),
+                    identify: speaks.then(|| identify::Behaviour::new(identify)).into(),
+                }
             })
             .unwrap()
             .with_swarm_config(|config| config.with_idle_connection_timeout(DEADLINE))
@@ -204,24 +229,82 @@ impl HostilePeer {
 
     /// Opens a stream of the exchange to a node.
     pub async fn open(&self, node: &TestNode) -> Stream {
+        let opened = self.try_open(node, PROTOCOL).await;
+        opened.expect("a node negotiates streams")
+    }
+
+    /// Opens a stream of any protocol to a node.
+    ///
+    /// # Errors
+    /// That the node doesn't speak it, or hung up.
+    pub async fn try_open(
+        &self,
+        node: &TestNode,
+        protocol: &'static str,
+    ) -> Result<Stream, libp2p_stream::OpenStreamError> {
         let peer = node.handle.peer_id;
         let address = node.address.clone();
         let dial = move |swarm: &mut Swarm<Raw>| {
             if !swarm.is_connected(&peer) {
-                swarm.dial(address).unwrap();
+                drop(swarm.dial(address));
             }
         };
         self.run(dial).await;
+        self.until_connected(node).await;
+        let mut control = self.control.clone();
+        control
+            .open_stream(peer, StreamProtocol::new(protocol))
+            .await
+    }
+
+    pub async fn until_connected(&self, node: &TestNode) {
+        let peer = node.handle.peer_id;
         let connected = async || {
             let connected = move |swarm: &mut Swarm<Raw>| swarm.is_connected(&peer);
             self.run(connected).await.then_some(())
         };
         until("the hostile peer is connected", connected).await;
+    }
+
+    /// Answers each stream of a protocol that is opened to this peer with these bytes, and ends it.
+    pub fn answer_streams(&self, protocol: &'static str, bytes: Vec<u8>) {
         let mut control = self.control.clone();
-        let opened = control
-            .open_stream(peer, StreamProtocol::new(PROTOCOL))
-            .await;
-        opened.expect("a node negotiates streams")
+        let mut incoming = control.accept(StreamProtocol::new(protocol)).unwrap();
+        let seen = Arc::clone(&self.seen);
+        tokio::spawn(async move {
+            while let Some((_, mut stream)) = incoming.next().await {
+                seen.opened.fetch_add(1, Ordering::SeqCst);
+                let bytes = bytes.clone();
+                tokio::spawn(async move {
+                    // Whoever has enough hangs up.
+                    drop(stream.write_all(&bytes).await);
+                    drop(stream.close().await);
+                });
+            }
+        });
+    }
+
+    /// Dials a node, whatever comes of it.
+    pub async fn dial_once(&self, node: &TestNode) {
+        let address = node.address.clone();
+        let dial = move |swarm: &mut Swarm<Raw>| drop(swarm.dial(address));
+        self.run(dial).await;
+    }
+
+    /// Connects to a node and keeps the connection.
+    pub async fn connect(&self, node: &TestNode) {
+        self.dial_once(node).await;
+        self.until_connected(node).await;
+    }
+
+    /// Names peers, at addresses of its choice, to who asks for the way.
+    pub async fn name_peers(&self, peers: Vec<(PeerId, Multiaddr)>) {
+        let learn = move |swarm: &mut Swarm<Raw>| {
+            for (peer, address) in peers {
+                swarm.behaviour_mut().kad().add_address(&peer, address);
+            }
+        };
+        self.run(learn).await;
     }
 
     /// Tries to open a stream of any protocol to a node, dialled for it.
@@ -249,7 +332,7 @@ impl HostilePeer {
         let dial = move |swarm: &mut Swarm<Raw>| {
             swarm
                 .behaviour_mut()
-                .kad
+                .kad()
                 .add_address(&peer, address.clone());
             for _ in 0..times {
                 let options = DialOpts::peer_id(peer)
@@ -278,7 +361,7 @@ impl HostilePeer {
         let known: Vec<(PeerId, Multiaddr)> = known.collect();
         let learn = move |swarm: &mut Swarm<Raw>| {
             for (peer, address) in known {
-                swarm.behaviour_mut().kad.add_address(&peer, address);
+                swarm.behaviour_mut().kad().add_address(&peer, address);
             }
         };
         self.run(learn).await;
@@ -288,16 +371,25 @@ impl HostilePeer {
     pub async fn answer(&self, key: &DhtKey, value: Vec<u8>) {
         let record = Record::new(RecordKey::new(key.as_bytes()), value);
         let put = move |swarm: &mut Swarm<Raw>| {
-            swarm.behaviour_mut().kad.store_mut().put(record).unwrap();
+            swarm.behaviour_mut().kad().store_mut().put(record).unwrap();
         };
         self.run(put).await;
+    }
+
+    /// Answers look-ups of `key` with nothing from now on.
+    pub async fn forget(&self, key: &DhtKey) {
+        let key = RecordKey::new(key.as_bytes());
+        let remove = move |swarm: &mut Swarm<Raw>| {
+            swarm.behaviour_mut().kad().store_mut().remove(&key);
+        };
+        self.run(remove).await;
     }
 
     /// What it would answer.
     pub async fn answers(&self, key: &DhtKey) -> Option<Vec<u8>> {
         let key = RecordKey::new(key.as_bytes());
         let get = move |swarm: &mut Swarm<Raw>| {
-            let store = swarm.behaviour_mut().kad.store_mut();
+            let store = swarm.behaviour_mut().kad().store_mut();
             store.get(&key).map(|record| record.value.clone())
         };
         self.run(get).await
@@ -309,7 +401,7 @@ impl HostilePeer {
             let key = RecordKey::new(key.as_bytes());
             self.learn(nodes).await;
             let ask = move |swarm: &mut Swarm<Raw>| {
-                swarm.behaviour_mut().kad.get_record(key);
+                swarm.behaviour_mut().kad().get_record(key);
             };
             self.run(ask).await;
             let found = self.seen.found.lock().unwrap();
@@ -327,9 +419,20 @@ impl HostilePeer {
             for _ in 0..count {
                 let nowhere = "/ip4/127.0.0.1/tcp/9".parse().unwrap();
                 let provider = ProviderRecord::new(key.clone(), PeerId::random(), vec![nowhere]);
-                let store = swarm.behaviour_mut().kad.store_mut();
+                let store = swarm.behaviour_mut().kad().store_mut();
                 store.add_provider(provider).unwrap();
             }
+        };
+        self.run(add).await;
+    }
+
+    /// Names one peer as a provider of `key`, at its own address.
+    pub async fn name_as_provider(&self, key: &DhtKey, peer: PeerId) {
+        let provider = RecordKey::new(key.as_bytes());
+        let provider = ProviderRecord::new(provider, peer, vec![self.address.clone()]);
+        let add = move |swarm: &mut Swarm<Raw>| {
+            let store = swarm.behaviour_mut().kad().store_mut();
+            store.add_provider(provider).unwrap();
         };
         self.run(add).await;
     }
@@ -342,7 +445,7 @@ impl HostilePeer {
         self.learn(nodes).await;
         let put = move |swarm: &mut Swarm<Raw>| {
             for peer in peers {
-                let kad = &mut swarm.behaviour_mut().kad;
+                let kad = swarm.behaviour_mut().kad();
                 kad.put_record_to(record.clone(), [peer].into_iter(), Quorum::One);
             }
         };
@@ -356,12 +459,24 @@ impl HostilePeer {
 }
 
 fn note(event: &SwarmEvent<RawEvent>, seen: &Seen) {
-    let SwarmEvent::Behaviour(RawEvent::Kad(kad::Event::OutboundQueryProgressed {
-        result, ..
-    })) = event
-    else {
-        return;
-    };
+    match event {
+        SwarmEvent::Behaviour(RawEvent::Kad(kad::Event::OutboundQueryProgressed {
+            result,
+            ..
+        })) => note_result(result, seen),
+        SwarmEvent::Behaviour(RawEvent::Identify(identify::Event::Received {
+            peer_id,
+            info,
+            ..
+        })) => {
+            let protocols = info.protocols.iter().map(ToString::to_string).collect();
+            seen.protocols.lock().unwrap().insert(*peer_id, protocols);
+        }
+        _ => {}
+    }
+}
+
+fn note_result(result: &QueryResult, seen: &Seen) {
     match result {
         QueryResult::PutRecord(Ok(_)) => {
             seen.answered.fetch_add(1, Ordering::SeqCst);

@@ -47,8 +47,8 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["alice.key", "bob.key"] {
         let path = folder.path().join(name);
-        let unprotected = cli::keyfile::NewKey::Unprotected;
-        cli::keyfile::create(&path, keys::Algorithm::P256, name, unprotected).unwrap();
+        let unprotected = keyfile::NewKey::Unprotected;
+        keyfile::create(&path, keys::Algorithm::P256, name, unprotected).unwrap();
     }
     folder
 }

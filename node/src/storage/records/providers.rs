@@ -1,6 +1,7 @@
 //! Who provides what. Entries live two hours and are announced again, so memory is enough.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
@@ -9,13 +10,17 @@ use libp2p::kad::{ProviderRecord, RecordKey};
 
 use crate::storage::quota::{
     ADDRESSES_PER_PROVIDER_MAX, KEYS_PER_PROVIDER_MAX, PROVIDER_KEYS_MAX, PROVIDER_TTL_S,
-    PROVIDERS_PER_KEY_MAX,
+    PROVIDERS_PER_KEY_MAX, PROVIDERS_SETTLED_MAX,
 };
 
 #[derive(Clone, Debug)]
 struct Entry {
     record: ProviderRecord,
     drop_at: u64,
+    /// The number of the announcement by which it came.
+    since: u64,
+    /// Announced again while it was there.
+    renewed: bool,
 }
 
 /// Providers by key and peer.
@@ -24,6 +29,7 @@ pub(super) struct Providers {
     local: PeerId,
     by_key: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Entry>>,
     keys_of: BTreeMap<Vec<u8>, usize>,
+    announcements: u64,
 }
 
 impl Providers {
@@ -32,6 +38,7 @@ impl Providers {
             local,
             by_key: BTreeMap::new(),
             keys_of: BTreeMap::new(),
+            announcements: 0,
         }
     }
 
@@ -39,8 +46,8 @@ impl Providers {
         self.by_key.len()
     }
 
-    /// Adds or renews an entry. A full key drops its oldest foreign entry; a peer over its quota is
-    /// refused.
+    /// Adds or renews an entry. A full key drops a foreign one, see [`evictable`]; a peer over its
+    /// quota is refused.
     pub(super) fn add(&mut self, mut record: ProviderRecord, now: u64) -> StoreResult<()> {
         let (key, peer) = (record.key.to_vec(), record.provider.to_bytes());
         let own = record.provider == self.local;
@@ -61,17 +68,17 @@ impl Providers {
         record.addresses.truncate(ADDRESSES_PER_PROVIDER_MAX);
         let drop_at = if own { u64::MAX } else { now + PROVIDER_TTL_S };
         let providers = self.by_key.entry(key.clone()).or_default();
-        let oldest = || {
-            let foreign = providers
-                .iter()
-                .filter(|(_, entry)| entry.drop_at != u64::MAX);
-            foreign
-                .min_by_key(|(_, entry)| entry.drop_at)
-                .map(|(peer, _)| peer.clone())
-        };
         let full = !known && providers.len() >= PROVIDERS_PER_KEY_MAX;
-        let evicted = full.then(oldest).flatten();
-        providers.insert(peer.clone(), Entry { record, drop_at });
+        let evicted = full.then(|| evictable(providers)).flatten();
+        self.announcements += 1;
+        let since = providers.get(&peer).map(|entry| entry.since);
+        let entry = Entry {
+            record,
+            drop_at,
+            since: since.unwrap_or(self.announcements),
+            renewed: known,
+        };
+        providers.insert(peer.clone(), entry);
         if !known {
             *self.keys_of.entry(peer).or_default() += 1;
         }
@@ -81,14 +88,24 @@ impl Providers {
         Ok(())
     }
 
+    /// Providers of a key: this node first, the others in an order that nobody can choose, since an
+    /// answer takes 20 only.
     pub(super) fn of(&self, key: &RecordKey, now: u64) -> Vec<ProviderRecord> {
         let entries = self
             .by_key
             .get(key.as_ref())
             .into_iter()
             .flat_map(BTreeMap::values);
-        let alive = entries.filter(|entry| now < entry.drop_at);
-        alive.map(|entry| with_instant(entry, now)).collect()
+        let mut alive: Vec<&Entry> = entries.filter(|entry| now < entry.drop_at).collect();
+        let order = RandomState::new();
+        alive.sort_by_cached_key(|entry| {
+            let provider = &entry.record.provider;
+            (*provider != self.local, order.hash_one(provider))
+        });
+        alive
+            .into_iter()
+            .map(|entry| with_instant(entry, now))
+            .collect()
     }
 
     /// Entries of this node, which Kademlia announces again.
@@ -136,6 +153,22 @@ impl Providers {
     }
 }
 
+/// Who makes room under a full key: never this node, and not those who were there first and came
+/// again, half of the places; a flood of new names so drives out its own. Of the rest, whoever announced
+/// longest ago.
+fn evictable(providers: &BTreeMap<Vec<u8>, Entry>) -> Option<Vec<u8>> {
+    let foreign = providers
+        .iter()
+        .filter(|(_, entry)| entry.drop_at != u64::MAX);
+    let mut foreign: Vec<_> = foreign.collect();
+    foreign.sort_by_key(|(_, entry)| (!entry.renewed, entry.since));
+    let settled = foreign.iter().take_while(|(_, entry)| entry.renewed);
+    let settled = settled.count().min(PROVIDERS_SETTLED_MAX);
+    let rest = foreign.into_iter().skip(settled);
+    rest.min_by_key(|(_, entry)| (entry.drop_at, entry.since))
+        .map(|(peer, _)| peer.clone())
+}
+
 fn with_instant(entry: &Entry, now: u64) -> ProviderRecord {
     let left = Duration::from_secs(entry.drop_at - now);
     ProviderRecord {
@@ -143,3 +176,6 @@ fn with_instant(entry: &Entry, now: u64) -> ProviderRecord {
         ..entry.record.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use keys::{AccountName, Algorithm, SigningKey};
 use libp2p::Multiaddr;
+use libp2p::kad::{KBucketDistance, KBucketKey};
 use protocol::dht::record::RecordError;
 use protocol::identity::account;
 use protocol::limits::{ACCOUNT_LIFE_MAX, RECORD_TTL_MAX};
@@ -78,6 +79,7 @@ fn any_key(seed: usize) -> DhtKey {
 fn entry(seed: usize) -> Entry {
     Entry {
         drop_at: u64::MAX,
+        expires: u64::MAX,
         signer: *blake3::hash(&seed.to_le_bytes()).as_bytes(),
         subnet: None,
         bytes: 100,
@@ -86,11 +88,15 @@ fn entry(seed: usize) -> Entry {
 }
 
 fn insert(records: &mut Records, key: DhtKey, entry: Entry) {
-    records.bytes += entry.bytes;
-    assert!(records.index.insert(key, entry).is_none());
+    assert!(records.index.get(&key).is_none());
+    records.index.insert(key, entry);
 }
 
-fn distance(place: &Place, key: &DhtKey) -> libp2p::kad::KBucketDistance {
+fn drop_at(records: &Records, key: &DhtKey) -> u64 {
+    records.index.get(key).unwrap().drop_at
+}
+
+fn distance(place: &Place, key: &DhtKey) -> KBucketDistance {
     KBucketKey::from(place.local).distance(&KBucketKey::new(kad_key(key)))
 }
 
@@ -170,7 +176,7 @@ fn refuses_what_breaks_the_rules_h64() {
         records.offer(bob.as_bytes(), &value, None),
         Err(PutError::Invalid(RecordError::Key))
     ));
-    assert_eq!((records.record_count(), records.bytes), (0, 0));
+    assert_eq!((records.record_count(), records.index.bytes()), (0, 0));
     assert_eq!(tree(&records).len(), 0);
 }
 
@@ -193,7 +199,10 @@ fn refuses_replay_of_an_older_record_p56_h64() {
     let refused = records.offer(key.as_bytes(), &old, None);
     assert!(matches!(refused, Err(PutError::NotNewer)));
     assert_eq!(got(&records, &key), Some(new));
-    assert_eq!(records.bytes, records.index[&key].bytes);
+    assert_eq!(
+        records.index.bytes(),
+        records.index.get(&key).unwrap().bytes
+    );
 }
 
 /// What others announce again lives on, although its publisher is long gone; but not beyond `exp`.
@@ -205,17 +214,21 @@ fn hearing_a_record_again_keeps_it_h68() {
     let home = subnet("198.51.100.7");
     records.offer(key.as_bytes(), &value, home).unwrap();
     let soon = unix_now() + 5;
-    records.index.get_mut(&key).unwrap().drop_at = soon;
+    records.index.keep_until(&key, soon);
     let again = subnet("203.0.113.7");
     records.offer(key.as_bytes(), &value, again).unwrap();
-    assert!(records.index[&key].drop_at >= soon + RECORD_TTL_MAX.as_secs() - 10);
-    assert_eq!(records.index[&key].subnet, home, "who was first is charged");
-    assert_eq!(records.bytes, value.len());
+    assert!(drop_at(&records, &key) >= soon + RECORD_TTL_MAX.as_secs() - 10);
+    assert_eq!(
+        records.index.get(&key).unwrap().subnet,
+        home,
+        "who was first is charged"
+    );
+    assert_eq!(records.index.bytes(), value.len());
     let nearly_over = unix_now() - ACCOUNT_LIFE_MAX.as_secs() + 100;
     let (key, value) = account_at(2, "bob", 1, nearly_over);
     for _ in 0..2 {
         records.offer(key.as_bytes(), &value, None).unwrap();
-        assert!(records.index[&key].drop_at <= unix_now() + 100);
+        assert!(drop_at(&records, &key) <= unix_now() + 100);
     }
 }
 
@@ -313,21 +326,21 @@ fn full_store_keeps_what_is_closest_h65() {
     let mut records = place.open();
     let [(key, value), (near, near_value)] = far_and_near(&place);
     fill(&place, &mut records, &key);
-    let before = records.bytes;
+    let before = records.index.bytes();
     let refused = records.offer(key.as_bytes(), &value, None);
     assert!(matches!(
         refused,
         Err(PutError::Quota("store is full of closer records"))
     ));
     assert_eq!(
-        (records.record_count(), records.bytes),
+        (records.record_count(), records.index.bytes()),
         (RECORDS_MAX, before)
     );
 
-    let stored = records.index.keys().copied();
+    let stored = records.index.iter().map(|(key, _)| *key);
     let farthest = stored.max_by_key(|key| distance(&place, key)).unwrap();
     records.offer(near.as_bytes(), &near_value, None).unwrap();
-    assert!(!records.index.contains_key(&farthest));
+    assert!(records.index.get(&farthest).is_none());
     assert_eq!(got(&records, &near), Some(near_value));
     assert_eq!(records.record_count(), RECORDS_MAX);
 }
@@ -352,7 +365,7 @@ fn bytes_are_capped_and_a_refusal_evicts_nothing_h65() {
     let refused = records.offer(key.as_bytes(), &value, None);
     assert!(matches!(refused, Err(PutError::Quota(_))), "{refused:?}");
     assert_eq!(records.record_count(), 2);
-    assert_eq!(records.bytes, RECORD_BYTES_TOTAL_MAX);
+    assert_eq!(records.index.bytes(), RECORD_BYTES_TOTAL_MAX);
 
     // The far one alone is enough.
     records.delete(&near);
@@ -361,11 +374,11 @@ fn bytes_are_capped_and_a_refusal_evicts_nothing_h65() {
         near,
         sized(RECORD_BYTES_TOTAL_MAX - 10 - value.len()),
     );
-    records.index.get_mut(&far).unwrap().bytes += value.len();
-    records.bytes += value.len();
+    records.delete(&far);
+    insert(&mut records, far, sized(10 + value.len()));
     records.offer(key.as_bytes(), &value, None).unwrap();
-    assert!(!records.index.contains_key(&far) && records.index.contains_key(&near));
-    assert!(records.bytes <= RECORD_BYTES_TOTAL_MAX);
+    assert!(records.index.get(&far).is_none() && records.index.get(&near).is_some());
+    assert!(records.index.bytes() <= RECORD_BYTES_TOTAL_MAX);
 }
 
 #[test]
@@ -389,11 +402,11 @@ fn expired_records_are_gone_on_get_sweep_and_reopen() {
     let mut records = place.open();
     let (key, value) = account(1, "alice", 5);
     records.offer(key.as_bytes(), &value, None).unwrap();
-    records.index.get_mut(&key).unwrap().drop_at = unix_now();
+    records.index.keep_until(&key, unix_now());
     assert_eq!(got(&records, &key), None);
     assert_eq!(records.records().count(), 0);
     records.sweep();
-    assert_eq!((records.record_count(), records.bytes), (0, 0));
+    assert_eq!((records.record_count(), records.index.bytes()), (0, 0));
     assert_eq!(tree(&records).len(), 0);
 
     let past = unix_now() - 1;
@@ -438,7 +451,7 @@ fn kademlia_sees_a_store_that_keeps_its_contract() {
     records.put(put(&account(1, "alice", 1).1)).unwrap(); // lost, and no reason to stop
     assert_eq!(got(&records, &key), Some(value));
     RecordStore::remove(&mut records, &kad_key(&key));
-    assert_eq!((records.record_count(), records.bytes), (0, 0));
+    assert_eq!((records.record_count(), records.index.bytes()), (0, 0));
 
     let blob = kad_key(&DhtKey::blob(&[1; 32]));
     let (local, other) = (place.local, PeerId::random());
