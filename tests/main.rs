@@ -47,6 +47,7 @@ mod products;
 mod publisher_crash;
 mod publisher_delta;
 mod publisher_images;
+mod publisher_memory;
 mod publisher_refusals;
 mod publisher_release;
 mod rollback;

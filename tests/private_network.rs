@@ -226,7 +226,7 @@ fn stranger_is_refused_before_any_protocol_and_logged_q96() {
             "/ipfs/id/1.0.0",
             "/ipfs/ping/1.0.0",
         ] {
-            let opened = stranger.try_open(peer, &address, protocol).await;
+            let opened = stranger.try_reach(peer, &address, protocol).await;
             // The connection ends; that a protocol isn't spoken, nobody says.
             let refused = matches!(opened, Err(libp2p_stream::OpenStreamError::Io(_)));
             assert!(refused, "{protocol}: {opened:?}");

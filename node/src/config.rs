@@ -8,7 +8,6 @@ use protocol::network::NetworkName;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::messenger::MessengerConfig;
 
 /// Connections that a node keeps at most; a small device needs a dozen.
 pub const CONNECTIONS_MAX: u32 = 256;
@@ -56,6 +55,31 @@ impl Default for Republish {
         Self {
             interval: Duration::from_secs(10),
             after: Duration::from_secs(22 * 3600),
+        }
+    }
+}
+
+/// How often what must be done from time to time is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct MessengerConfig {
+    /// Seconds between two looks for mail.
+    pub mail_interval_s: u64,
+    /// Seconds between two announcements of where we are.
+    pub presence_interval_s: u64,
+    /// Seconds after which a contact that wasn't reached is tried again, at first; twice as many each time.
+    pub retry_s: u64,
+    /// Folder for files that come in.
+    pub downloads: PathBuf,
+}
+
+impl Default for MessengerConfig {
+    fn default() -> Self {
+        Self {
+            mail_interval_s: 60,
+            presence_interval_s: 1800,
+            retry_s: 5,
+            downloads: PathBuf::from("streembit-downloads"),
         }
     }
 }

@@ -29,12 +29,13 @@ use cli::durable::{self, Access, PathError};
 use keys::NodeId;
 use protocol::contacts::book::{Book, BookError};
 use protocol::messages::MessageError;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::NodeHandle;
 use crate::accounts::Account;
+use crate::config::MessengerConfig;
 use crate::handle::Stopped;
 pub use presence::worth_telling;
 
@@ -49,31 +50,6 @@ const BOOK_BYTES_MAX: u64 = 4 << 20;
 const INPUTS_MAX: usize = 256;
 /// Events that a slow listener may be behind.
 const EVENTS_MAX: usize = 1024;
-
-/// How often what must be done from time to time is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct MessengerConfig {
-    /// Seconds between two looks for mail.
-    pub mail_interval_s: u64,
-    /// Seconds between two announcements of where we are.
-    pub presence_interval_s: u64,
-    /// Seconds after which a contact that wasn't reached is tried again, at first; twice as many each time.
-    pub retry_s: u64,
-    /// Folder for files that come in.
-    pub downloads: PathBuf,
-}
-
-impl Default for MessengerConfig {
-    fn default() -> Self {
-        Self {
-            mail_interval_s: 60,
-            presence_interval_s: 1800,
-            retry_s: 5,
-            downloads: PathBuf::from("streembit-downloads"),
-        }
-    }
-}
 
 /// Why something can't be done.
 #[derive(Debug, thiserror::Error)]

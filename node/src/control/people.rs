@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
-use protocol::contacts::book::{Contact, Relation};
+use protocol::contacts::contact::{Contact, Relation};
 use protocol::contacts::offer::Offer;
 use protocol::messages::MessageId;
 use serde::Deserialize;

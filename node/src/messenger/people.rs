@@ -1,8 +1,9 @@
 //! Who wants to be a contact, who is, and who no longer is.
 
 use keys::{AgreementPublicKey, PublicKey};
-use protocol::contacts::book::{BookError, Contact, Person, Relation, Verdict};
+use protocol::contacts::book::{BookError, Verdict};
 use protocol::contacts::code::VerificationCode;
+use protocol::contacts::contact::{Contact, Person, Relation};
 use protocol::contacts::offer::{Offer, OfferSecret};
 use protocol::limits::OFFER_ADDRESSES_MAX;
 use protocol::messages::body::{Body, ContactAnswer, ContactRequest};

@@ -4,7 +4,7 @@
 //! says in their place that it has them. Nothing is waited for here: look-ups run in tasks of their own.
 
 use keys::{NodeId, PublicKey};
-use protocol::contacts::book::{Contact, Relation};
+use protocol::contacts::contact::{Contact, Relation};
 use protocol::dht::key::DhtKey;
 use protocol::dht::mail::{self, Mail, Slot};
 use protocol::dht::record::Record;

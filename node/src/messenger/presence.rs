@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keys::AgreementPublicKey;
 use libp2p::Multiaddr;
-use protocol::contacts::book::{Contact, Relation};
+use protocol::contacts::contact::{Contact, Relation};
 use protocol::dht::key::DhtKey;
 use protocol::dht::presence::{self, Announcement};
 use protocol::dht::record::Record;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keys::NodeId;
-use protocol::contacts::book::Relation;
+use protocol::contacts::contact::Relation;
 use protocol::messages::body::{Body, MailCount, Receipt, Text, Typing};
 use protocol::messages::frame::Frame;
 use protocol::messages::{self, Message, MessageId};

@@ -311,7 +311,7 @@ impl HostilePeer {
     ///
     /// # Errors
     /// What a stream that isn't opened ends with.
-    pub async fn try_open(
+    pub async fn try_reach(
         &self,
         peer: PeerId,
         address: &Multiaddr,
@@ -319,7 +319,7 @@ impl HostilePeer {
     ) -> Result<Stream, libp2p_stream::OpenStreamError> {
         let address = address.clone();
         let learn = move |swarm: &mut Swarm<Raw>| {
-            swarm.behaviour_mut().kad.add_address(&peer, address);
+            swarm.behaviour_mut().kad().add_address(&peer, address);
         };
         self.run(learn).await;
         let protocol = StreamProtocol::try_from_owned(protocol.to_owned()).unwrap();
