@@ -135,3 +135,148 @@ fn what_was_said_cannot_be_read_from_the_disk() {
         1
     );
 }
+
+#[test]
+fn a_new_key_is_followed_and_codes_are_compared_again() {
+    let gate = Person::start("gate", None);
+    let mut alice = Person::start("alice", Some(&gate));
+    let mut bob = Person::start("bob", Some(&gate));
+    alice.meet(&mut bob);
+    alice.ok(&["send", "bob", "with the old key"]);
+    bob.until_text_is("alice", "with the old key", "delivered");
+    let contact = |contacts: &Value| contacts.as_array().unwrap()[0].clone();
+    let before = contact(&alice.ok(&["contacts", "list"]));
+    assert_eq!(alice.ok(&["contacts", "verify", "bob"])["verified"], true);
+
+    let (exit, message) = bob.refused(&["account", "rotate-key"]);
+    assert!(exit == 1 && message.contains("a node runs in"), "{message}");
+    bob.kill();
+    let rotated = bob.ok(&["account", "rotate-key"]);
+    assert_ne!(rotated["public_key"], before["public_key"]);
+    bob.wake();
+    let public_key = rotated["public_key"].clone();
+    alice.until(&["contacts", "list"], |contacts| {
+        let now = contact(contacts);
+        (now["public_key"] == public_key && now["relation"] == "accepted").then_some(())
+    });
+    let after = contact(&alice.ok(&["contacts", "list"]));
+    assert_eq!(
+        (&after["id"], &after["verified"]),
+        (&before["id"], &Value::Bool(false))
+    );
+    alice.ok(&["send", "bob", "with the new key"]);
+    bob.until_text_is("alice", "with the new key", "delivered");
+    // The history is his still.
+    bob.until_text_is("alice", "with the old key", "delivered");
+    bob.ok(&["send", "alice", "I am still I"]);
+    alice.until_text_is("bob", "I am still I", "delivered");
+}
+
+#[test]
+fn a_device_from_the_factory_becomes_a_contact_by_its_label() {
+    let gate = Person::start("gate", None);
+    let mut owner = Person::start("owner", Some(&gate));
+    let mut sensor = Person::without_account("sensor", Some(&gate));
+    let made = sensor.ok(&[
+        "account",
+        "provision",
+        "--out",
+        "streembit-data",
+        "--name",
+        "sensor",
+    ]);
+    sensor.wake();
+    owner.ok(&["contacts", "add", made["offer"].as_str().unwrap()]);
+    owner.until_contact_is("sensor", "accepted");
+    sensor.until_contact_is("owner", "accepted");
+    owner.ok(&["send", "sensor", "how warm is it?"]);
+    sensor.until_text_is("owner", "how warm is it?", "delivered");
+}
+
+#[test]
+fn an_account_moves_by_its_backup_and_passcodes_change() {
+    let gate = Person::start("gate", None);
+    let mut alice = Person::start("alice", Some(&gate));
+    let mut bob = Person::start("bob", Some(&gate));
+    alice.meet(&mut bob);
+    alice.kill();
+    let shown = alice.ok(&["account", "export", "--to", "alice.backup"]);
+    let backup = fs::read_to_string(alice.path().join("alice.backup")).unwrap();
+    assert!(backup.starts_with("-----BEGIN STREEMBIT"), "{backup}");
+    assert!(!backup.contains("bob"), "contacts are sealed");
+    let (_, message) = alice.refused(&["account", "export", "--to", "alice.backup"]);
+    assert!(message.contains("alice.backup exists already"), "{message}");
+
+    let mut laptop = Person::without_account("alice", Some(&gate));
+    fs::write(laptop.path().join("alice.backup"), &backup).unwrap();
+    let imported = laptop.ok(&["account", "import", "alice.backup"]);
+    assert_eq!(imported["public_key"], shown["public_key"]);
+    let (_, message) = laptop.refused(&["account", "import", "alice.backup"]);
+    assert!(
+        message.contains("has an account \"alice\" already"),
+        "{message}"
+    );
+    laptop.wake();
+    laptop.until_contact_is("bob", "accepted");
+    laptop.ok(&["send", "bob", "from the laptop"]);
+    bob.until_text_is("alice", "from the laptop", "delivered");
+    laptop.kill();
+
+    let with = |passcode: &str, new: Option<&str>, args: &[&str]| {
+        let mut command = programs::command("streembit", laptop.path());
+        command.env("STREEMBIT_PASSCODE", passcode).args(args);
+        if let Some(new) = new {
+            command.env("STREEMBIT_NEW_PASSCODE", new);
+        }
+        command.output().unwrap()
+    };
+    let member = ["account", "show", "--member"];
+    let new = "Quite another 7 words!";
+    let weak = with(
+        programs::PASSCODE,
+        Some("short"),
+        &["account", "change-passcode"],
+    );
+    assert_eq!(weak.status.code(), Some(8), "{}", programs::text(&weak));
+    assert!(
+        with(
+            programs::PASSCODE,
+            Some(new),
+            &["account", "change-passcode"]
+        )
+        .status
+        .success()
+    );
+    assert_eq!(
+        with(programs::PASSCODE, None, &member).status.code(),
+        Some(8)
+    );
+    assert!(with(new, None, &member).status.success());
+}
+
+#[test]
+fn a_deleted_account_is_told_to_the_network_and_is_gone() {
+    let gate = Person::start("gate", None);
+    let mut bob = Person::start("bob", Some(&gate));
+    let node_id = bob.ok(&["account", "show"])["node_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let key = format!("account:{node_id}");
+    bob.until(&["dht", "get", &key], |found| {
+        found["record"]["seq"].as_u64()
+    });
+    bob.kill();
+    let config = ["--config", "node.toml", "--bootstrap"];
+    let gate_address = gate.address();
+    let delete = [&["account", "delete", "bob"][..], &config, &[&gate_address]].concat();
+    let (exit, message) = bob.refused(&delete);
+    assert!(exit == 2 && message.contains("--yes"), "{message}");
+    bob.ok(&[&delete[..], &["--yes"]].concat());
+    assert_eq!(bob.ok(&["account", "list"]), serde_json::json!([]));
+    let found = gate.ok(&["dht", "get", &key]);
+    let token = found["record"]["token"].as_str().unwrap();
+    let record = protocol::identity::account::verify(token.as_bytes(), support::network::now());
+    let status = record.unwrap().status;
+    assert_eq!(status, protocol::identity::account::Status::Deleted);
+}

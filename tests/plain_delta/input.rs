@@ -89,6 +89,15 @@ pub(super) fn unpack(
         let (exponent, eighths) = (header.u8()? >> 3, stream[5] & 7);
         let window = (8 + u64::from(eighths)) << (7 + exponent);
         check(window <= 1 << 20, "zstd window too large")?;
+    } else {
+        // zstd itself takes the largest number for "not told".
+        let content = match descriptor >> 6 {
+            0 => u64::from(header.u8()?),
+            1 => u64::from(u16::from_le_bytes(header.array()?)) + 256,
+            2 => u64::from(header.u32()?),
+            _ => u64::from_le_bytes(header.array()?),
+        };
+        check(content <= 1 << 20, "zstd content too large")?;
     }
     let frame_size = find_frame_compressed_size(stream).map_err(|_| "not a zstd frame")?;
     check(frame_size == stream.len(), "not one zstd frame")?;

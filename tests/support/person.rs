@@ -26,18 +26,23 @@ impl Person {
     ///
     /// * `gate`: whom to enter the network by.
     pub fn start(name: &str, gate: Option<&Self>) -> Self {
+        let mut person = Self::without_account(name, gate);
+        person.ok(&["account", "create", name]);
+        person.wake();
+        person
+    }
+
+    /// A folder with a configuration, nothing else.
+    pub fn without_account(name: &str, gate: Option<&Self>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bootstrap = gate.map(Self::address);
         std::fs::write(folder.path().join("node.toml"), CONFIG).unwrap();
-        let mut person = Self {
+        Self {
             name: name.to_owned(),
             folder,
             bootstrap,
             node: None,
-        };
-        person.ok(&["account", "create", name]);
-        person.wake();
-        person
+        }
     }
 
     /// Runs the node, until it answers.

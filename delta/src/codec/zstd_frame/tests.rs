@@ -78,6 +78,23 @@ fn rejects_window_of_2_gib() {
     assert_eq!(decode("literals", &honest, 1).unwrap(), b"x");
 }
 
+/// D34: the size that zstd takes for "not told": a second encoding of the same frame.
+#[test]
+fn rejects_content_of_unknown_size() {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0xe0];
+    frame.extend([0xff; 8]);
+    frame.extend([0x09, 0, 0, b'x']);
+    assert!(zstd::bulk::decompress(&frame, 1).is_ok());
+    let refused = decode("literals", &frame, 1);
+    assert!(matches!(
+        refused,
+        Err(CodecError::Window {
+            actual: u64::MAX,
+            ..
+        })
+    ));
+}
+
 /// An id of a dictionary, even the one that says that there is none: a second encoding of the same frame.
 #[test]
 fn rejects_dictionary_ids() {
