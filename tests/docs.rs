@@ -19,9 +19,14 @@ const CHORES: [&str; 8] = [
     "cargo xtask tidy",
 ];
 
-/// Other commands that documents may name: CI itself, and what it leaves out, as benchmarks take hours, Debian's
-/// archive and other tools. `xtask` has tests of their parts.
-const BY_HAND: [&str; 3] = [".ci/run", "bash .ci/run", "cargo xtask bench"];
+/// Other commands that documents may name: CI itself; what it leaves out, as benchmarks take hours, Debian's archive
+/// and other tools (`xtask` has tests of their parts); what only shows one of the tests here.
+const BY_HAND: [&str; 4] = [
+    ".ci/run",
+    "bash .ci/run",
+    "cargo xtask bench",
+    "cargo xtask scenario people",
+];
 
 /// The fenced blocks of a language in a Markdown text.
 fn blocks<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
@@ -57,6 +62,10 @@ impl Tour {
         let (program, args) = words.split_first().unwrap();
         match (*program, args.first().copied()) {
             ("streembit", Some("run")) => self.run_node(args),
+            ("streembit", Some("account")) if !args.contains(&"--key") => {
+                self.new_machine();
+                assert!(run(program, args, self.path()).status.success(), "{line}");
+            }
             ("streembit-publisher", Some("seed")) => self.seed(args),
             ("streembit", Some("dht")) => self.until_success(program, args),
             _ => {
@@ -84,9 +93,21 @@ impl Tour {
         });
     }
 
+    /// The default folder is another machine's from now on.
+    fn new_machine(&self) {
+        let default = self.path().join("streembit-data");
+        drop(fs::remove_file(&default));
+        fs::create_dir(&default).unwrap();
+    }
+
     /// Starts a node; the first one is the gate that the others start from.
     fn run_node(&mut self, args: &[&str]) {
-        let data = format!("data-{}", self.running.len());
+        let has_account = !args.contains(&"--key");
+        let data = if has_account {
+            "streembit-data".to_owned()
+        } else {
+            format!("data-{}", self.running.len())
+        };
         let mut all = args.to_vec();
         all.extend(["--data-directory", &data, "--no-mdns"]);
         let gate = self
@@ -108,11 +129,14 @@ impl Tour {
             self.with
                 .insert("/ip4/192.0.2.1/tcp/4001/p2p/PEER_ID", address);
         }
+        self.running.push(node);
+        if has_account {
+            return;
+        }
         // Later commands ask the node of the default folder.
         let default = folder.join("streembit-data");
         drop(fs::remove_file(&default));
         std::os::unix::fs::symlink(&data, &default).unwrap();
-        self.running.push(node);
     }
 
     fn seed(&mut self, args: &[&str]) {

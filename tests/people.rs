@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use support::person::Person;
 use support::programs;
+
+const FILM_MIB: u64 = 96;
 
 #[test]
 fn two_people_meet_by_an_offer_and_read_the_same_code() {
@@ -81,16 +84,28 @@ fn a_file_goes_on_where_it_was_cut_off() {
     let mut alice = Person::start("alice", Some(&gate));
     let mut bob = Person::start("bob", Some(&gate));
     alice.meet(&mut bob);
-    let film = alice.path().join("film.bin");
+    let film = write_film(&alice);
+    alice.ok(&["files", "send", "bob", "film.bin"]);
+    fetch_and_be_killed(&mut bob);
+    bob.wake();
+    until_film_is_there(&mut bob, &film);
+}
+
+/// A file that takes a while.
+fn write_film(person: &Person) -> PathBuf {
+    let film = person.path().join("film.bin");
     let mut noise = blake3::Hasher::new().finalize_xof();
     let mut file = fs::File::create(&film).unwrap();
     let mut piece = vec![0; 1 << 20];
-    for _ in 0..96 {
+    for _ in 0..FILM_MIB {
         noise.fill(&mut piece);
         file.write_all(&piece).unwrap();
     }
-    drop(file);
-    alice.ok(&["files", "send", "bob", "film.bin"]);
+    film
+}
+
+/// Takes the film that Alice offers, until some of it is there.
+fn fetch_and_be_killed(bob: &mut Person) {
     let id = bob.until_file_is_offered("alice");
     bob.ok(&["files", "accept", &id, "--to", "copy.bin"]);
     let part = bob.path().join("copy.bin.part");
@@ -101,8 +116,13 @@ fn a_file_goes_on_where_it_was_cut_off() {
     bob.until(&["status"], |_| have(1 << 20));
     bob.kill();
     let before = have(0).unwrap();
-    assert!(before < 96 << 20, "it was cut off on the way: {before}");
-    bob.wake();
+    assert!(
+        before < FILM_MIB << 20,
+        "it was cut off on the way: {before}"
+    );
+}
+
+fn until_film_is_there(bob: &mut Person, film: &Path) {
     bob.until(&["messages", "alice"], |entries| {
         let mut entries = entries.as_array()?.iter();
         entries
@@ -110,8 +130,8 @@ fn a_file_goes_on_where_it_was_cut_off() {
             .then_some(())
     });
     let copy = fs::read(bob.path().join("copy.bin")).unwrap();
-    assert!(copy == fs::read(&film).unwrap());
-    assert!(!part.exists());
+    assert!(copy == fs::read(film).unwrap());
+    assert!(!bob.path().join("copy.bin.part").exists());
 }
 
 #[test]
@@ -279,4 +299,67 @@ fn a_deleted_account_is_told_to_the_network_and_is_gone() {
     let record = protocol::identity::account::verify(token.as_bytes(), support::network::now());
     let status = record.unwrap().status;
     assert_eq!(status, protocol::identity::account::Status::Deleted);
+}
+
+/// `cargo xtask scenario people` shows this one: six programs, and all that the others here do one by one.
+#[test]
+fn scenario_of_six_programs() {
+    let gate = Person::start("gate", None);
+    let mut alice = Person::start("alice", Some(&gate));
+    let mut bob = Person::start("bob", Some(&gate));
+    step("Alice makes an offer, Bob comes with it, and they compare codes");
+    alice.meet(&mut bob);
+    let codes = [(&alice, "bob"), (&bob, "alice")]
+        .map(|(person, contact)| person.ok(&["contacts", "code", contact])["code"].clone());
+    assert_eq!(codes[0], codes[1]);
+    step("they talk");
+    alice.ok(&["send", "bob", "Do you have the film?"]);
+    bob.until_text_is("alice", "Do you have the film?", "delivered");
+    bob.ok(&["send", "alice", "No. Send it to me."]);
+    alice.until_text_is("bob", "No. Send it to me.", "delivered");
+    step("Alice sends a film; Bob is killed on the way, and goes on");
+    let film = write_film(&alice);
+    alice.ok(&["files", "send", "bob", "film.bin"]);
+    fetch_and_be_killed(&mut bob);
+    bob.wake();
+    until_film_is_there(&mut bob, &film);
+    step("Alice writes while Bob is away; Bob reads it later");
+    bob.kill();
+    alice.ok(&["send", "bob", "Good night!"]);
+    alice.until_text_is("bob", "Good night!", "mailed");
+    step("Bob replaces his key; Alice follows without being asked");
+    bob.ok(&["account", "rotate-key"]);
+    bob.wake();
+    bob.until_text_is("alice", "Good night!", "delivered");
+    let new_key = bob.ok(&["account", "show"])["public_key"].clone();
+    alice.until(&["contacts", "list"], |contacts| {
+        (contacts[0]["public_key"] == new_key).then_some(())
+    });
+
+    step("Carol founds a private network and takes Dave in");
+    let mut carol = Person::without_account("carol", None);
+    let mut dave = Person::without_account("dave", None);
+    for person in [&carol, &dave] {
+        person.ok(&["account", "create", person.name()]);
+    }
+    carol.ok(&["network", "create", "home"]);
+    carol.ok(&["network", "invite", &dave.card()]);
+    carol.enter("home");
+    let invitation = carol.ok(&["network", "invite"])["invitation"].clone();
+    dave.ok(&["network", "join", invitation.as_str().unwrap()]);
+    dave.enter("home");
+    carol.until_peers_are(&[&dave]);
+    step("a stranger is refused at the door");
+    let mut eve = Person::start("eve", Some(&carol));
+    carol.until_logged(&["WARN", "not a member", &eve.peer_id()]);
+    eve.until_peers_are(&[]);
+    step("Dave is removed, and cut off at once");
+    carol.ok(&["network", "remove", "dave"]);
+    carol.until_peers_are(&[]);
+    dave.until_peers_are(&[]);
+    step("all is well");
+}
+
+fn step(what: &str) {
+    eprintln!("-- {what}");
 }

@@ -83,6 +83,10 @@ impl AccountFolder {
             let account = Self { path };
             if let Some(past) = account.past()? {
                 account.finish_change(&past)?;
+                // An account whose key is elsewhere has only what became of it here.
+                if !account.key_file().exists() {
+                    continue;
+                }
                 accounts.push((past, account));
             }
         }

@@ -1,6 +1,6 @@
 //! Somebody who runs `streembit` in a folder of her own, on loopback.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
@@ -18,6 +18,8 @@ pub struct Person {
     name: String,
     folder: TempDir,
     bootstrap: Option<String>,
+    /// The private network that her node runs in.
+    network: Option<String>,
     node: Option<Running>,
 }
 
@@ -41,17 +43,28 @@ impl Person {
             name: name.to_owned(),
             folder,
             bootstrap,
+            network: None,
             node: None,
         }
     }
 
     /// Runs the node, until it answers.
     pub fn wake(&mut self) {
-        let mut args = vec!["run", "--config", "node.toml", "--account", &self.name];
+        let mut args = vec![
+            "run",
+            "-v",
+            "--config",
+            "node.toml",
+            "--account",
+            &self.name,
+        ];
         if let Some(bootstrap) = &self.bootstrap {
             args.extend(["--bootstrap", bootstrap]);
         }
-        let mut node = Running::start("streembit", &args, self.folder.path());
+        if let Some(network) = &self.network {
+            args.extend(["--network", network]);
+        }
+        let mut node = Running::start_logged("streembit", &args, self.path(), &self.log());
         node.wait_for("an answer", || self.try_address());
         self.node = Some(node);
     }
@@ -59,6 +72,67 @@ impl Person {
     /// Kills the node.
     pub fn kill(&mut self) {
         drop(self.node.take());
+    }
+
+    /// Runs the node in a private network, instead of where it ran.
+    pub fn enter(&mut self, network: &str) {
+        self.kill();
+        self.network = Some(network.to_owned());
+        self.wake();
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// Waits for a line of the log with all these words.
+    pub fn until_logged(&mut self, words: &[&str]) -> String {
+        let log = self.log();
+        self.until(&["status"], |_| {
+            let log = std::fs::read_to_string(&log).ok()?;
+            let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+            log.lines().find(has_all).map(str::to_owned)
+        })
+    }
+
+    /// What `network invite` takes to invite her.
+    pub fn card(&self) -> String {
+        let shown = self.ok(&["account", "show", "--member"]);
+        let word = |name: &str| shown[name].as_str().unwrap().to_owned();
+        format!(
+            "{}:{}:{}",
+            word("public_key"),
+            word("agreement_key"),
+            self.name
+        )
+    }
+
+    /// The peer id of her node.
+    pub fn peer_id(&self) -> String {
+        self.ok(&["account", "show"])["peer_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Waits until these, and nobody else, are connected.
+    pub fn until_peers_are(&mut self, others: &[&Self]) {
+        let mut expected: Vec<String> = others.iter().map(|other| other.peer_id()).collect();
+        expected.sort();
+        self.until(&["peers"], |peers| {
+            let ids = peers
+                .as_array()?
+                .iter()
+                .map(|peer| peer["peer_id"].as_str());
+            let mut ids: Vec<&str> = ids.collect::<Option<_>>()?;
+            ids.sort_unstable();
+            (ids == expected).then_some(())
+        });
+    }
+
+    /// Her name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Her folder.

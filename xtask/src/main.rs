@@ -11,6 +11,7 @@
 
 mod bench;
 mod demo;
+mod scenario;
 mod tidy;
 
 use std::ffi::OsString;
@@ -68,6 +69,12 @@ enum Command {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
+    /// Runs real programs through a story, step by step; exit 0 if all is well.
+    Scenario {
+        /// Which one
+        #[arg(value_enum)]
+        which: scenario::Scenario,
+    },
     /// Holds the repository against its own rules; exit 0 if all hold, 1 if not.
     Tidy {
         /// Write the current source hashes into docs/formats.md and docs/wire.md first.
@@ -97,6 +104,7 @@ fn main() -> ExitCode {
             demo::kill::run(&repository_root(), &plan)
         }
         Command::Measure { report, command } => bench::delta::measure::child(&report, &command),
+        Command::Scenario { which } => scenario::run(&repository_root(), which),
         Command::Tidy { bless } => tidy::run(&repository_root(), bless),
     }
 }
