@@ -57,6 +57,7 @@ mod search;
 mod search_stored;
 mod search_trust;
 mod secrets;
+mod service;
 mod signatures;
 mod threshold;
 mod tuf_differential;

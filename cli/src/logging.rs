@@ -1,11 +1,21 @@
-//! The one place that installs a tracing subscriber: compact lines on stderr.
+//! The one place that installs a tracing subscriber: lines on stderr, for people or as JSON.
 
 use std::io;
 
 use tracing_subscriber::EnvFilter;
 
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// A JSON object a line, for programs that collect logs
+    Json,
+}
+
 /// Installs the subscriber; `RUST_LOG` overrides the verbosity. A second call does nothing.
-pub fn start(verbose: u8) {
+pub fn start(verbose: u8, format: Format) {
     let default = match verbose {
         0 => "warn,libp2p=error",
         1 => {
@@ -18,5 +28,9 @@ pub fn start(verbose: u8) {
         .with_writer(io::stderr)
         .with_env_filter(filter);
     // In tests several programs run in one process; the first subscriber serves them all.
-    drop(subscriber.with_target(true).compact().try_init());
+    let subscriber = subscriber.with_target(true);
+    drop(match format {
+        Format::Human => subscriber.compact().try_init(),
+        Format::Json => subscriber.json().flatten_event(true).try_init(),
+    });
 }

@@ -22,6 +22,15 @@ pub struct Common {
     /// Log more to standard error (-v decisions, -vv details); RUST_LOG overrides it
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How log lines look
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "STREEMBIT_LOG_FORMAT"
+    )]
+    pub log_format: logging::Format,
 }
 
 impl Common {
@@ -64,7 +73,7 @@ pub fn start<P: Program>() -> ExitCode {
         }
     };
     let common = program.common().clone();
-    logging::start(common.verbose);
+    logging::start(common.verbose, common.log_format);
     match program.run() {
         Ok(exit) => code(exit),
         Err(error) => {

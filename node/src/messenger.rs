@@ -3,7 +3,8 @@
 //!
 //! * [`link`]: a session on a stream
 //! * [`history`]: what was said, on disk
-//! * `reach`: finding a contact and calling it; who calls us
+//! * `find`: finding a contact
+//! * `reach`: who is called and when, who calls us
 //! * `people`: requests, answers, decisions
 //! * `texts`: messages on their way, out and in
 //! * `post`: mail in the DHT
@@ -11,6 +12,7 @@
 //! * [`files`]: files, piece by piece
 
 pub mod files;
+mod find;
 pub mod history;
 pub mod link;
 mod people;

@@ -11,6 +11,7 @@ use libp2p::Multiaddr;
 use protocol::dht::key::DhtKey;
 use protocol::identity::account;
 use protocol::network::NetworkName;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{Account, AccountFolder, Past};
@@ -161,13 +162,22 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             "node {} runs; stop it with Ctrl-C",
             node.peer_id
         ));
+        tell_service_manager(NotifyState::Ready);
         tokio::select! {
             () = until_told_to_stop() => {}
             () = rendezvous::run(&config, key, &node) => {}
         }
+        tell_service_manager(NotifyState::Stopping);
         drop(socket);
         Ok(Exit::Done)
     })
+}
+
+/// Tells systemd, if it started this and wants to know.
+fn tell_service_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager is not told");
+    }
 }
 
 /// Puts the account's record into the DHT, and those of its former keys, now and again, until the node stops.

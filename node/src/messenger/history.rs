@@ -117,6 +117,10 @@ pub struct History {
     rows: sled::Tree,
     /// Message id → key of its row.
     ids: sled::Tree,
+    /// Keys of rows that something is still to be done for.
+    unfinished: sled::Tree,
+    /// Keys of rows that nobody has read yet.
+    unread: sled::Tree,
     key: Secret,
 }
 
@@ -131,6 +135,8 @@ impl History {
         Ok(Self {
             rows: storage.tree("rows")?,
             ids: storage.tree("ids")?,
+            unfinished: storage.tree("unfinished")?,
+            unread: storage.tree("unread")?,
             storage,
             key,
         })
@@ -158,7 +164,9 @@ impl History {
         let written = self
             .rows
             .insert(&place, sealed)
-            .and_then(|_| self.ids.insert(entry.id.as_bytes(), place));
+            .and_then(|_| self.ids.insert(entry.id.as_bytes(), &place[..]))
+            .and_then(|_| mark(&self.unfinished, &place, entry.is_unfinished()))
+            .and_then(|()| mark(&self.unread, &place, entry.is_unread()));
         written.map_err(|error| self.storage.error(error))?;
         Ok(self.storage.sync()?)
     }
@@ -191,17 +199,29 @@ impl History {
         Ok(entries)
     }
 
-    /// All messages that something is still to be done for, in the order in which they were written.
+    /// Messages with a contact that something is still to be done for, in the order in which they were written.
     ///
     /// # Errors
     /// [`HistoryError`].
-    pub fn unfinished(&self) -> Result<Vec<Entry>, HistoryError> {
+    pub fn unfinished_with(&self, contact: &NodeId) -> Result<Vec<Entry>, HistoryError> {
+        self.marked(&self.unfinished, contact)
+    }
+
+    /// Messages of a contact that nobody has read yet.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub fn unread_of(&self, contact: &NodeId) -> Result<Vec<Entry>, HistoryError> {
+        self.marked(&self.unread, contact)
+    }
+
+    fn marked(&self, marks: &sled::Tree, contact: &NodeId) -> Result<Vec<Entry>, HistoryError> {
         let mut entries = Vec::new();
-        for row in &self.rows {
-            let (place, row) = row.map_err(|error| self.storage.error(error))?;
-            let entry = self.unseal(&place, &row)?;
-            if entry.is_unfinished() {
-                entries.push(entry);
+        for mark in marks.scan_prefix(contact.as_bytes()) {
+            let (place, _) = mark.map_err(|error| self.storage.error(error))?;
+            let row = self.rows.get(&place);
+            if let Some(row) = row.map_err(|error| self.storage.error(error))? {
+                entries.push(self.unseal(&place, &row)?);
             }
         }
         Ok(entries)
@@ -216,7 +236,10 @@ impl History {
             let (place, row) = row.map_err(|error| self.storage.error(error))?;
             let id = self.unseal(&place, &row)?.id;
             let removed = self.rows.remove(&place);
-            let removed = removed.and_then(|_| self.ids.remove(id.as_bytes()));
+            let removed = removed
+                .and_then(|_| self.ids.remove(id.as_bytes()))
+                .and_then(|_| mark(&self.unfinished, &place, false))
+                .and_then(|()| mark(&self.unread, &place, false));
             removed.map_err(|error| self.storage.error(error))?;
         }
         Ok(self.storage.sync()?)
@@ -279,6 +302,19 @@ impl Entry {
             Direction::In => self.file.as_ref().is_some_and(is_wanted),
         }
     }
+
+    /// Whether it is theirs, and nobody has read it yet.
+    pub fn is_unread(&self) -> bool {
+        self.direction == Direction::In && self.progress != Progress::Read
+    }
+}
+
+fn mark(marks: &sled::Tree, place: &[u8], is_marked: bool) -> sled::Result<()> {
+    if is_marked {
+        marks.insert(place, &[]).map(drop)
+    } else {
+        marks.remove(place).map(drop)
+    }
 }
 
 /// Opens the key of the rows, or makes one.
@@ -330,3 +366,6 @@ pub fn hand_over(
     let readers = [from.public(), to.clone()];
     write_key(&path, &open_key(&path, from)?, &readers)
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,6 +193,7 @@ impl Messenger {
         let from = self.way(contact, &self.account.node_id);
         let to = self.way(contact, &contact.node_id());
         let (Some(from), Some(to)) = (from, to) else {
+            self.posting.remove(&id);
             return;
         };
         let sent: Vec<(MessageId, u64)> = self

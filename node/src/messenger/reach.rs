@@ -1,36 +1,33 @@
-//! Finding a contact and calling it; who calls us; sessions that are open.
+//! Sessions: who is called and when, who calls us, which are open.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use keys::{AccountName, NodeId};
-use libp2p::Multiaddr;
-use libp2p::multiaddr::Protocol;
+use keys::NodeId;
 use protocol::contacts::book::BookError;
 use protocol::contacts::contact::{Contact, Relation};
-use protocol::dht::key::DhtKey;
-use protocol::dht::record::Record;
-use protocol::identity::account::{AccountRecord, Status};
-use protocol::session::handshake::{HandshakeError, Peer};
+use protocol::identity::account::AccountRecord;
+use protocol::session::handshake::Peer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::link::{self, Ends, LinkError, Outgoing};
+use super::find::{find_and_call, records_of};
+use super::link::{self, Ends, Outgoing};
 use super::{Event, Input, Messenger};
+use crate::NodeHandle;
 use crate::accounts::Account;
-use crate::{NodeHandle, identity};
 
 /// Sessions with those who aren't contacts: each may ask, and wait for an answer.
 const STRANGER_LINKS_MAX: usize = 16;
+/// Sessions with one contact: both sides may call at once, and a dead one is not known to be dead at first.
+const LINKS_PER_CONTACT_MAX: usize = 4;
 /// How long a stranger may stay.
 const STRANGER_TIME: Duration = Duration::from_secs(60);
 /// Handshakes with those who call, at a time.
 const HANDSHAKES_MAX: usize = 16;
 /// A contact that wasn't reached is tried again after this long at most.
 const RETRY_MAX: Duration = Duration::from_secs(300);
-/// Changes of key that are followed in one go.
-const MOVES_MAX: usize = 8;
 /// A call takes look-ups of 20 s, and a dial.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -50,6 +47,8 @@ pub(super) struct Link {
     pub(super) contact: Option<NodeId>,
     pub(super) outgoing: Outgoing,
     pub(super) since: Instant,
+    /// Whether something came through it.
+    pub(super) has_asked: bool,
     /// Messages that wait for a receipt since then.
     pub(super) owed_since: Option<Instant>,
 }
@@ -201,6 +200,9 @@ impl Messenger {
             tracing::info!("too many strangers call");
             return;
         }
+        if let Some(contact) = contact {
+            self.make_room_for_link(&contact);
+        }
         let number = self.next_link;
         self.next_link += 1;
         let Ends {
@@ -214,6 +216,7 @@ impl Messenger {
                 contact,
                 outgoing,
                 since: Instant::now(),
+                has_asked: false,
                 owed_since: None,
             },
         );
@@ -233,6 +236,18 @@ impl Messenger {
                 is_online: true,
             });
             self.on_online(&contact);
+        }
+    }
+
+    /// Of the sessions with a contact, the oldest makes room.
+    fn make_room_for_link(&mut self, contact: &NodeId) {
+        let is_theirs = |link: &&Link| link.contact.as_ref() == Some(contact);
+        if self.links.values().filter(is_theirs).count() < LINKS_PER_CONTACT_MAX {
+            return;
+        }
+        let oldest = self.links.iter().find(|(_, link)| is_theirs(link));
+        if let Some(number) = oldest.map(|(number, _)| *number) {
+            self.links.remove(&number);
         }
     }
 
@@ -318,78 +333,4 @@ impl Messenger {
             self.on_ended(number);
         }
     }
-}
-
-/// Looks up what a contact's account says and where it is, and calls it.
-async fn find_and_call(
-    node: &NodeHandle,
-    account: &Account,
-    mut contact: Contact,
-) -> Result<(Caller, impl Future<Output = ()> + Send + use<>), String> {
-    let records = records_of(node, contact.node_id(), &contact.name).await;
-    if let Some(newest) = records.last().filter(|record| record.follows(&contact.key)) {
-        contact.key = newest.public_key.clone();
-        if let Status::Live { agreement, .. } = &newest.status {
-            contact.agreement = Some(agreement.clone());
-        }
-    }
-    let peer = identity::peer_id(&contact.key).map_err(|error| error.to_string())?;
-    let mut addresses = contact.addresses.clone();
-    addresses.extend(super::presence::addresses_of(node, account, &contact).await);
-    for address in addresses {
-        if let Ok(address) = address.parse::<Multiaddr>() {
-            let is_named = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
-            let address = if is_named {
-                address
-            } else {
-                address.with(Protocol::P2p(peer))
-            };
-            drop(node.dial(address).await);
-        }
-    }
-    let agreement = contact
-        .agreement
-        .as_ref()
-        .ok_or("its account was not found")?;
-    let stream = node.open_stream(peer, link::PROTOCOL).await;
-    let mut stream = stream.map_err(|error| error.to_string())?;
-    let meant = (&contact.key, agreement);
-    let (channel, peer) = match link::call(&mut stream, account, meant).await {
-        Err(LinkError::Handshake(error @ HandshakeError::Peer)) => {
-            tracing::error!(contact = %contact.id, "another account answers in its place: refused");
-            return Err(error.to_string());
-        }
-        result => result.map_err(|error| error.to_string())?,
-    };
-    let (ends, run) = link::carry(stream, channel);
-    let records = Some(records);
-    Ok((
-        Caller {
-            peer,
-            ends,
-            records,
-        },
-        run,
-    ))
-}
-
-/// What an account says, and those that it has moved to, in order.
-async fn records_of(node: &NodeHandle, mut id: NodeId, name: &AccountName) -> Vec<AccountRecord> {
-    let mut records = Vec::new();
-    for _ in 0..MOVES_MAX {
-        let found = node.get(DhtKey::account(&id)).await;
-        let Ok(Some((Record::Account(record), _))) = found.map(|found| found.best) else {
-            break;
-        };
-        let successor = match &record.status {
-            Status::Moved { successor } => Some(keys::node_id(successor, name)),
-            Status::Live { .. } | Status::Deleted => None,
-        };
-        records.push(record);
-        match successor {
-            Some(Ok(next)) => id = next,
-            _ => break,
-        }
-    }
-    records
 }

@@ -75,10 +75,7 @@ impl Messenger {
     /// [`MessengerError`].
     pub fn mark_read(&mut self, contact: &str) -> Result<usize, MessengerError> {
         let id = self.book.find(contact)?.id;
-        let entries = self.history.with(&id, usize::MAX)?;
-        let is_unread =
-            |entry: &Entry| entry.direction == Direction::In && entry.progress != Progress::Read;
-        let unread: Vec<Entry> = entries.into_iter().filter(is_unread).collect();
+        let unread = self.history.unread_of(&id)?;
         let ids: Vec<MessageId> = unread.iter().map(|entry| entry.id).collect();
         for entry in unread {
             self.note(entry, Progress::Read);
@@ -162,22 +159,24 @@ impl Messenger {
     }
 
     pub(super) fn unfinished_with(&self, contact: &NodeId) -> Vec<Entry> {
-        let entries = self.history.unfinished().unwrap_or_else(|error| {
-            tracing::error!(%error, "history is not read");
-            Vec::new()
-        });
-        entries
-            .into_iter()
-            .filter(|entry| entry.contact == *contact)
-            .collect()
+        self.history
+            .unfinished_with(contact)
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "history is not read");
+                Vec::new()
+            })
     }
 
     /// Takes a frame of a session.
     pub(super) fn on_frame(&mut self, number: u64, frame: &[u8]) {
-        let Some(link) = self.links.get(&number) else {
+        let Some(link) = self.links.get_mut(&number) else {
             return;
         };
         let (sender, contact) = (link.peer.key.clone(), link.contact);
+        // A stranger asks once: each request is written to the disk.
+        if contact.is_none() && std::mem::replace(&mut link.has_asked, true) {
+            return;
+        }
         match Frame::parse(frame) {
             Ok(Frame::Message(token)) => {
                 let message = messages::verify(token, &self.account.node_id, unix_now());
