@@ -60,6 +60,7 @@ impl Runtime {
     /// Who can't be dialled leaves the routing table, unless it is connected, or nobody is: then the
     /// fault may be ours.
     pub(super) fn on_dial_error(&mut self, peer: &PeerId, error: &DialError) {
+        tracing::debug!(%peer, %error, "not connected");
         let unreachable = matches!(
             error,
             DialError::Transport(_) | DialError::WrongPeerId { .. } | DialError::NoAddresses
