@@ -38,6 +38,7 @@ mod interop_signatures;
 mod metadata_bytes;
 mod mix_and_match;
 mod names;
+mod nat;
 mod operations;
 mod people;
 mod pin;

@@ -18,6 +18,15 @@ pub const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 /// Handshakes under way at once, in each direction.
 pub const HANDSHAKES_MAX: u32 = 32;
 
+/// Peers that can be reached through a full node.
+pub const RELAY_RESERVATIONS_MAX: usize = 128;
+/// Connections that a full node relays at once.
+pub const RELAY_CIRCUITS_MAX: usize = 32;
+/// Bytes of one of them, in each direction: texts, and what it takes to connect directly; not files.
+pub const RELAY_CIRCUIT_BYTES_MAX: u64 = 1 << 20;
+/// How long one lasts.
+pub const RELAY_CIRCUIT_TIME_MAX: Duration = Duration::from_secs(15 * 60);
+
 /// Which private network a node runs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

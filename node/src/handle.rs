@@ -1,15 +1,21 @@
 //! How the rest of a program talks to its node: bounded commands, one answer each.
 
+use std::time::Duration;
+
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use protocol::dht::key::DhtKey;
 use protocol::dht::record::Record;
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::blocks::store::BlobStore;
+use crate::swarm::addresses::{is_relayed, peer_of};
 
 /// Commands under way at once.
 pub(crate) const COMMANDS_MAX: usize = 64;
+
+/// How long direct addresses are tried before relays are.
+const HEAD_START: Duration = Duration::from_secs(1);
 
 /// The node has stopped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +64,9 @@ pub struct Found {
 /// A command for the loop.
 #[derive(Debug)]
 pub(crate) enum Command {
+    Connect(PeerId, Vec<Multiaddr>, oneshot::Sender<Result<(), String>>),
     Dial(Multiaddr),
+    Direct(PeerId, oneshot::Sender<bool>),
     Get(DhtKey, oneshot::Sender<Found>),
     Learn(Vec<(PeerId, Multiaddr)>, oneshot::Sender<()>),
     Peers(oneshot::Sender<Vec<PeerInfo>>),
@@ -75,6 +83,7 @@ pub(crate) enum Command {
 pub struct NodeHandle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) streams: Streams,
+    pub(crate) addresses: watch::Receiver<Vec<String>>,
     /// The blobs this node serves.
     pub blobs: BlobStore,
     /// The node's peer id.
@@ -98,6 +107,55 @@ impl NodeHandle {
     /// [`Stopped`].
     pub async fn dial(&self, address: Multiaddr) -> Result<(), Stopped> {
         self.send(Command::Dial(address)).await
+    }
+
+    /// Where the node can be dialled, through relays too, now and whenever that changes.
+    pub fn addresses(&self) -> watch::Receiver<Vec<String>> {
+        self.addresses.clone()
+    }
+
+    /// Connects to a peer at any of these addresses, which end in its peer id, and waits until it is connected. Relays
+    /// are asked only when it isn't soon: a direct connection is better.
+    ///
+    /// # Errors
+    /// [`Stopped`]; the inner error says why it can't be reached.
+    pub async fn connect(&self, addresses: Vec<Multiaddr>) -> Result<Result<(), String>, Stopped> {
+        let Some(peer) = addresses.first().and_then(peer_of) else {
+            return Ok(Err("no address is known".to_owned()));
+        };
+        let (relayed, direct): (Vec<_>, Vec<_>) = addresses.into_iter().partition(is_relayed);
+        let through = |addresses| self.ask(move |reply| Command::Connect(peer, addresses, reply));
+        let mut first = Box::pin(through(direct));
+        if relayed.is_empty() {
+            return first.await;
+        }
+        let mut second = Box::pin(through(relayed));
+        tokio::select! {
+            result = &mut first => match result? {
+                Ok(()) => return Ok(Ok(())),
+                Err(_) => return second.await,
+            },
+            () = tokio::time::sleep(HEAD_START) => {}
+        }
+        tokio::select! {
+            result = &mut first => match result? {
+                Ok(()) => Ok(Ok(())),
+                Err(_) => second.await,
+            },
+            result = &mut second => match result? {
+                Ok(()) => Ok(Ok(())),
+                Err(_) => first.await,
+            },
+        }
+    }
+
+    /// Waits until a connected peer is connected without a relay, as long as it is connected. Returns whether it was
+    /// already: streams opened before end otherwise.
+    ///
+    /// # Errors
+    /// [`Stopped`], also if the peer is gone.
+    pub async fn direct(&self, peer: PeerId) -> Result<bool, Stopped> {
+        self.ask(|reply| Command::Direct(peer, reply)).await
     }
 
     /// Takes peers into the routing table unseen: simulations of networks that have been there for long.

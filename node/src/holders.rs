@@ -77,8 +77,17 @@ fn open_links(
         }
         let mut control = node.streams.0.clone();
         let links = links.clone();
+        let node = node.clone();
         let task = tokio::spawn(async move {
-            let opening = control.open_stream(peer, StreamProtocol::new(PROTOCOL));
+            let opening = async {
+                let protocol = StreamProtocol::new(PROTOCOL);
+                let stream = control.open_stream(peer, protocol.clone()).await?;
+                // Relays carry no firmware: who is reached through one is waited for.
+                if node.direct(peer).await.unwrap_or(true) {
+                    return Ok(stream);
+                }
+                control.open_stream(peer, protocol).await
+            };
             match timeout(OPEN_MAX, opening).await {
                 Ok(Ok(stream)) => {
                     let (link, run) = carry(peer.to_string(), stream);

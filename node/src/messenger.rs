@@ -32,14 +32,13 @@ use keys::NodeId;
 use protocol::contacts::book::{Book, BookError};
 use protocol::messages::MessageError;
 use serde::Serialize;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::NodeHandle;
 use crate::accounts::Account;
 use crate::config::MessengerConfig;
 use crate::handle::Stopped;
-pub use presence::worth_telling;
 
 use history::{Entry, History, HistoryError, Progress};
 use reach::{Caller, Link, Reach};
@@ -172,6 +171,8 @@ pub struct Messenger {
     folder: PathBuf,
     config: MessengerConfig,
     node: NodeHandle,
+    /// Where we can be dialled.
+    addresses: watch::Receiver<Vec<String>>,
     book: Book,
     history: History,
     /// Sessions with contacts, and with strangers who ask, by number.
@@ -216,6 +217,7 @@ pub fn start(
         account,
         folder,
         config,
+        addresses: node.addresses(),
         node,
         book,
         history,
@@ -268,6 +270,10 @@ impl Messenger {
 
     /// What waits for a moment.
     fn on_second(&mut self, now: Instant) {
+        if self.addresses.has_changed().unwrap_or_default() {
+            self.addresses.mark_unchanged();
+            self.announce_presence();
+        }
         self.call_those_who_are_due(now);
         self.end_what_is_idle(now);
     }

@@ -11,7 +11,7 @@ use libp2p::multiaddr::Protocol;
 use protocol::dht::key::DhtKey;
 use protocol::dht::presence::{self, Announcement};
 use protocol::dht::record::Record;
-use protocol::limits::{JWE_RECIPIENTS_MAX, PRESENCE_ADDRESSES_MAX, PRESENCE_LIFE_MAX};
+use protocol::limits::{JWE_RECIPIENTS_MAX, PRESENCE_LIFE_MAX};
 use protocol::network::Membership;
 use protocol::network::members::Member;
 use tokio::time::{sleep, timeout};
@@ -21,7 +21,7 @@ use crate::handle::{NodeHandle, Stopped};
 use crate::identity;
 use crate::network::place::{Place, PlaceError};
 use crate::runtime::{self, StartError};
-use crate::swarm::addresses::{Scope, scope};
+use crate::swarm::addresses::{without_peer, worth_telling};
 
 /// How long the whole may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -117,13 +117,9 @@ async fn publish(
     held: &Membership,
     now: u64,
 ) -> Result<(), RendezvousError> {
-    let addresses = loop {
-        let addresses = reachable(&node.status().await?.listening);
-        if !addresses.is_empty() {
-            break addresses;
-        }
-        sleep(LOOK).await;
-    };
+    let mut told = node.addresses();
+    let addresses = told.wait_for(|all| !all.is_empty()).await;
+    let addresses = worth_telling(addresses.map_err(|_| Stopped)?.iter().map(String::as_str));
     while public.status().await?.known == 0 {
         sleep(LOOK).await;
     }
@@ -177,15 +173,13 @@ async fn find(
         .map(look)
         .buffer_unordered(LOOKUPS_MAX);
     let found: Vec<_> = found.collect().await;
-    let mut count = 0;
-    for addresses in found {
-        let addresses = addresses?;
-        count += usize::from(!addresses.is_empty());
-        for address in addresses {
-            node.dial(address).await?;
-        }
-    }
-    Ok(count)
+    let found: Vec<Vec<Multiaddr>> = found.into_iter().collect::<Result<_, _>>()?;
+    let found = found.into_iter().filter(|addresses| !addresses.is_empty());
+    let dialled = futures::stream::iter(found)
+        .map(|addresses| node.connect(addresses))
+        .buffer_unordered(LOOKUPS_MAX);
+    let dialled: Vec<_> = dialled.collect().await;
+    Ok(dialled.len())
 }
 
 /// The addresses of a member: hints, with the peer id that follows from its key and no other.
@@ -197,29 +191,8 @@ fn addresses_of(member: &PublicKey, opened: &[String]) -> Vec<Multiaddr> {
         .iter()
         .filter_map(|text| text.parse::<Multiaddr>().ok());
     parsed
-        .map(|address| without_peer(&address).with(Protocol::P2p(peer_id)))
+        .map(|address| without_peer(address).with(Protocol::P2p(peer_id)))
         .collect()
-}
-
-fn without_peer(address: &Multiaddr) -> Multiaddr {
-    let is_peer = |part: &Protocol<'_>| matches!(part, Protocol::P2p(_));
-    address.iter().filter(|part| !is_peer(part)).collect()
-}
-
-/// Where a node can be dialled, the widest reach first; its own machine's address only if there is no other.
-pub fn reachable(listening: &[String]) -> Vec<String> {
-    let parsed = listening
-        .iter()
-        .filter_map(|text| text.parse::<Multiaddr>().ok());
-    let scoped = parsed.filter_map(|address| Some((scope(&address)?, without_peer(&address))));
-    let mut scoped: Vec<(Scope, Multiaddr)> = scoped.collect();
-    scoped.sort_by_key(|(scope, _)| std::cmp::Reverse(*scope));
-    let widest = scoped.first().map(|(scope, _)| *scope);
-    if widest != Some(Scope::Loopback) {
-        scoped.retain(|(scope, _)| *scope != Scope::Loopback);
-    }
-    let texts = scoped.iter().map(|(_, address)| address.to_string());
-    texts.take(PRESENCE_ADDRESSES_MAX).collect()
 }
 
 /// For whom a member seals its addresses: itself, and those that follow it by key. In a network of more than 64

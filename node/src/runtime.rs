@@ -1,8 +1,10 @@
 //! The one loop of a node: swarm events and commands in, swarm calls and answers out.
 
+mod connections;
 mod members;
 mod queries;
 mod reach;
+mod relays;
 mod repeat;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +12,12 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use keys::SigningKey;
-use libp2p::core::ConnectedPoint;
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, InboundRequest, QueryResult};
-use libp2p::swarm::SwarmEvent;
-use libp2p::swarm::dial_opts::DialOpts;
-use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, mdns};
-use tokio::sync::mpsc;
-use tokio::time::{Interval, interval};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, mdns, ping, relay};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::interval;
 
 use crate::blocks::serve;
 use crate::blocks::store::BlobStore;
@@ -29,14 +29,18 @@ use crate::network::{Network, Opened};
 use crate::storage::quota::Subnet;
 use crate::storage::records::Records;
 use crate::storage::{Storage, StorageError};
+use crate::swarm::fence::Fence;
 use crate::swarm::table::Table;
 use crate::swarm::{self, Behaviour, BehaviourEvent, addresses};
+use connections::Connections;
 use queries::Queries;
+use reach::Entrance;
+use relays::Relays;
 
 /// How often expired records are dropped and the store is made durable.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How often lost bootstrap nodes are dialled again.
-const BOOTSTRAP_INTERVAL: Duration = Duration::from_secs(15);
+/// How often it is looked at who is to be dialled again, and whether relays are needed.
+const REACH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Why a node can't start.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +89,7 @@ type Build = fn(
     Records,
     &NodeConfig,
     Option<&Opened>,
-) -> Result<Swarm<Behaviour>, swarm::SwarmError>;
+) -> Result<(Swarm<Behaviour>, Fence), swarm::SwarmError>;
 
 fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeHandle, StartError> {
     let keypair = identity::keypair(key)?;
@@ -95,10 +99,10 @@ fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeH
         Some(opened) => (opened.place.folder(), &opened.bootstrap),
         None => (config.data_directory.as_path(), &config.bootstrap),
     };
-    let bootstrap = bootstrap.clone();
+    let bootstrap = bootstrap.iter().cloned().map(Entrance::new).collect();
     let storage = Storage::open(&folder.join("node"))?;
     let records = Records::open(&storage, peer_id)?;
-    let mut swarm = build(&keypair, records, config, opened.as_ref())?;
+    let (mut swarm, fence) = build(&keypair, records, config, opened.as_ref())?;
     for address in &config.listen {
         swarm
             .listen_on(address.clone())
@@ -113,8 +117,10 @@ fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeH
         tokio::spawn(serve::accept(control.clone(), blobs.clone()));
     }
     let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+    let (tell_addresses, addresses) = watch::channel(Vec::new());
     let handle = NodeHandle {
         commands: sender,
+        addresses,
         streams: Streams(control.clone()),
         blobs: blobs.clone(),
         peer_id,
@@ -125,7 +131,11 @@ fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeH
         storage,
         blobs,
         queries: Queries::new(config.clock),
-        peers: BTreeMap::new(),
+        peers: Connections::default(),
+        relays: Relays::default(),
+        dials: BTreeMap::new(),
+        addresses: tell_addresses,
+        fence,
         identified: BTreeSet::new(),
         kad: swarm::kad_protocol(opened.as_ref()),
         network: Network::start(opened, config, key.public(), control),
@@ -145,8 +155,13 @@ struct Runtime {
     storage: Storage,
     blobs: BlobStore,
     queries: Queries,
-    /// Where each connected peer was met.
-    peers: BTreeMap<PeerId, Multiaddr>,
+    peers: Connections,
+    relays: Relays,
+    /// Connections that somebody waits for.
+    dials: BTreeMap<ConnectionId, oneshot::Sender<Result<(), String>>>,
+    /// Where we can be dialled.
+    addresses: watch::Sender<Vec<String>>,
+    fence: Fence,
     /// Connected peers whose addresses were taken.
     identified: BTreeSet<PeerId>,
     kad: StreamProtocol,
@@ -154,7 +169,7 @@ struct Runtime {
     table: Table,
     /// How records are told again; a leaf holds none.
     repeat: Option<Republish>,
-    bootstrap: Vec<Multiaddr>,
+    bootstrap: Vec<Entrance>,
     reachable: bool,
     /// The routing table was given: it isn't explored.
     is_settled: bool,
@@ -163,7 +178,7 @@ struct Runtime {
 impl Runtime {
     async fn run(mut self) {
         let mut sweep = interval(SWEEP_INTERVAL);
-        let mut bootstrap: Interval = interval(BOOTSTRAP_INTERVAL);
+        let mut reach = interval(REACH_INTERVAL);
         let mut repeat = interval(self.repeat.unwrap_or_default().interval);
         loop {
             tokio::select! {
@@ -174,7 +189,10 @@ impl Runtime {
                 },
                 () = self.network.changed() => self.on_members(),
                 _ = sweep.tick() => self.sweep().await,
-                _ = bootstrap.tick() => self.dial_bootstrap(),
+                now = reach.tick() => {
+                    self.dial_bootstrap(now);
+                    self.seek_relays();
+                }
                 _ = repeat.tick() => self.repeat(),
             }
         }
@@ -198,7 +216,9 @@ impl Runtime {
 
     fn on_command(&mut self, command: Command) {
         match command {
+            Command::Connect(peer, addresses, reply) => self.connect(peer, addresses, reply),
             Command::Dial(address) => self.dial(&address),
+            Command::Direct(peer, reply) => self.peers.wait_for_direct(peer, reply),
             Command::Get(key, reply) => {
                 self.queries
                     .get(&mut self.swarm.behaviour_mut().kad, key, reply);
@@ -240,17 +260,12 @@ impl Runtime {
 
     fn status(&mut self) -> Status {
         let peer_id = *self.swarm.local_peer_id();
-        let listening = self
-            .swarm
-            .listeners()
-            .map(|address| format!("{address}/p2p/{peer_id}"));
-        let listening = listening.collect();
         let kad = &mut self.swarm.behaviour_mut().kad;
         let known = kad.kbuckets().map(|bucket| bucket.num_entries()).sum();
         Status {
             peer_id: peer_id.to_string(),
-            listening,
-            peers: self.peers.len(),
+            listening: self.addresses.borrow().clone(),
+            peers: self.peers.count(),
             known,
             records: kad.store_mut().record_count(),
             provider_keys: kad.store_mut().provider_key_count(),
@@ -260,44 +275,28 @@ impl Runtime {
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::NewListenAddr { address, .. } => {
-                tracing::info!(%address, "listening");
-                if self.reachable {
-                    self.swarm.add_external_address(address);
-                }
+            SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
+            SwarmEvent::ExpiredListenAddr { .. } => self.tell_addresses(),
+            SwarmEvent::ListenerClosed { listener_id, .. } => self.on_listener_closed(listener_id),
+            SwarmEvent::ExternalAddrConfirmed { .. } | SwarmEvent::ExternalAddrExpired { .. } => {
+                self.on_external();
             }
             SwarmEvent::ConnectionEstablished {
-                peer_id, endpoint, ..
-            } => {
-                let met = match endpoint {
-                    ConnectedPoint::Dialer { address, .. } => {
-                        let kad = &mut self.swarm.behaviour_mut().kad;
-                        self.table.reached(kad, peer_id, address.clone());
-                        address
-                    }
-                    ConnectedPoint::Listener { send_back_addr, .. } => send_back_addr,
-                };
-                tracing::debug!(%peer_id, %met, "connected");
-                if self.peers.insert(peer_id, met).is_none() {
-                    self.network.connected(peer_id);
-                }
-            }
+                peer_id,
+                connection_id,
+                endpoint,
+                ..
+            } => self.on_connected(peer_id, connection_id, endpoint),
             SwarmEvent::ConnectionClosed {
                 peer_id,
-                num_established: 0,
+                connection_id,
                 ..
-            } => {
-                tracing::debug!(%peer_id, "disconnected");
-                self.peers.remove(&peer_id);
-                self.identified.remove(&peer_id);
-                self.network.disconnected(&peer_id);
-                self.table.disconnected(&peer_id);
-            }
+            } => self.on_disconnected(peer_id, connection_id),
             SwarmEvent::OutgoingConnectionError {
-                peer_id: Some(peer),
+                peer_id,
+                connection_id,
                 error,
-                ..
-            } => self.on_dial_error(&peer, &error),
+            } => self.on_dial_error(peer_id, connection_id, &error),
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
             _ => {}
         }
@@ -324,7 +323,7 @@ impl Runtime {
                 );
                 // Their addresses are known only while the look-up runs.
                 for peer in found {
-                    if !self.peers.contains_key(&peer) && peer != *self.swarm.local_peer_id() {
+                    if !self.peers.is_connected(&peer) && peer != *self.swarm.local_peer_id() {
                         drop(self.swarm.dial(peer));
                     }
                 }
@@ -334,7 +333,7 @@ impl Runtime {
                 if !self.identified.insert(peer_id) {
                     return;
                 }
-                let Some(met) = self.peers.get(&peer_id) else {
+                let Some(met) = self.peers.met(&peer_id) else {
                     return;
                 };
                 if info.protocols.contains(&self.kad) {
@@ -343,17 +342,22 @@ impl Runtime {
                     let back = self.table.serves(kad, peer_id, met, believed);
                     self.dial_back(peer_id, back);
                 }
-            }
-            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
-                for (peer, address) in found {
-                    // Others of the local network aren't dialled, so that they fill no log.
-                    if !self.peers.contains_key(&peer) && self.swarm.behaviour().gate.allows(&peer)
-                    {
-                        let options = DialOpts::peer_id(peer).addresses(vec![address]);
-                        drop(self.swarm.dial(options.build()));
-                    }
+                if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
+                    self.on_relay_met(peer_id);
                 }
             }
+            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_nearby(found),
+            BehaviourEvent::Ping(ping::Event {
+                connection,
+                result: Err(ping::Failure::Timeout),
+                ..
+            }) => {
+                // Whoever was cut off is not silent for a quarter of an hour, as TCP would be.
+                self.swarm.close_connection(connection);
+            }
+            BehaviourEvent::Relays(event) => self.on_relay_event(&event),
+            BehaviourEvent::Dcutr(event) => self.on_punched(&event),
+            BehaviourEvent::Autonat(event) => self.on_tried(&event),
             _ => {}
         }
     }
@@ -366,7 +370,7 @@ impl Runtime {
                 record: Some(record),
                 ..
             } => {
-                let met = self.peers.get(&source).and_then(addresses::ip);
+                let met = self.peers.met(&source).and_then(addresses::ip);
                 let subnet = met.and_then(Subnet::of);
                 let store = self.swarm.behaviour_mut().kad.store_mut();
                 if let Err(error) = store.offer(record.key.as_ref(), &record.value, subnet) {
@@ -376,7 +380,7 @@ impl Runtime {
             InboundRequest::AddProvider {
                 record: Some(mut record),
             } => {
-                let Some(met) = self.peers.get(&record.provider) else {
+                let Some(met) = self.peers.met(&record.provider) else {
                     return;
                 };
                 record.addresses = addresses::believed(&record.addresses, met);

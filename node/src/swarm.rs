@@ -1,37 +1,36 @@
-//! Transports (TCP, Noise, yamux) and the behaviours of a node.
+//! The behaviours of a node.
 
 pub mod addresses;
+pub(crate) mod fence;
 pub mod table;
+mod transport;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
-use libp2p::core::Transport as _;
-use libp2p::core::transport::MemoryTransport;
-use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, BucketInserts, StoreInserts};
-use libp2p::pnet::{PnetConfig, PreSharedKey};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, swarm, tcp, yamux};
+use libp2p::{StreamProtocol, Swarm, autonat, dcutr, identify, mdns, noise, ping, relay, swarm};
 
 use crate::config::{
     CONNECTIONS_INCOMING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, HANDSHAKES_MAX, Mode,
-    NodeConfig,
+    NodeConfig, RELAY_CIRCUIT_BYTES_MAX, RELAY_CIRCUIT_TIME_MAX, RELAY_CIRCUITS_MAX,
+    RELAY_RESERVATIONS_MAX,
 };
 use crate::network::Opened;
 use crate::network::gate::{Allowed, Gate};
 use crate::storage::quota::PROVIDER_TTL_S;
 use crate::storage::records::Records;
+use fence::Fence;
+use transport::Boxed;
 
 /// Our own Kademlia network; a private one adds its id.
 const KAD_PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/kad/1.0.0");
 /// What identify tells others.
 const IDENTIFY_PROTOCOL: &str = "/streembit/id/1.0.0";
-/// Streams on one connection: exchanges of 20 blobs, kad, identify, ping.
-const STREAMS_MAX: usize = 64;
 /// A query that takes longer has failed; the caller tries again.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Peers in a bucket of a leaf: all buckets are allocated at the start, 20 each take half a megabyte more.
@@ -56,6 +55,16 @@ pub(crate) struct Behaviour {
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
     /// Raw streams for the block exchange.
     pub(crate) streams: libp2p_stream::Behaviour,
+    /// Connections through relays, and places at relays for others to reach us (circuit relay v2).
+    pub(crate) relays: relay::client::Behaviour,
+    /// Relaying for others.
+    pub(crate) relay: Toggle<relay::Behaviour>,
+    /// Direct connections in place of relayed ones (DCUtR).
+    pub(crate) dcutr: dcutr::Behaviour,
+    /// Asks others whether they can dial us (AutoNAT v2).
+    pub(crate) autonat: Toggle<autonat::v2::client::Behaviour>,
+    /// Answers who asks that.
+    pub(crate) autonat_server: Toggle<autonat::v2::server::Behaviour>,
 }
 
 /// Why the swarm can't be built.
@@ -78,39 +87,12 @@ pub(crate) fn build(
     records: Records,
     config: &NodeConfig,
     network: Option<&Opened>,
-) -> Result<Swarm<Behaviour>, SwarmError> {
-    let tcp = tcp::Config::default().nodelay(true);
-    let builder = SwarmBuilder::with_existing_identity(keypair.clone()).with_tokio();
-    let kad = kad_protocol(network);
-    let allowed = network.map(|network| network.allowed());
-    let behaviour = |keypair: &Keypair| behaviour(keypair, records, config, (kad, allowed));
-    let tune = |config: swarm::Config| config.with_idle_connection_timeout(IDLE_TIMEOUT);
-    let Some(psk) = network.and_then(|network| network.psk.as_ref()) else {
-        let builder = builder.with_tcp(tcp, noise::Config::new, yamux_config)?;
-        let builder = builder.with_dns().map_err(SwarmError::Dns)?;
-        let Ok(builder) = builder.with_behaviour(behaviour);
-        return Ok(builder.with_swarm_config(tune).build());
-    };
-    let noise = noise::Config::new(keypair)?;
-    let psk = PnetConfig::new(PreSharedKey::new(*psk.expose()));
-    let secluded = tcp::tokio::Transport::new(tcp)
-        .and_then(move |socket, _| psk.handshake(socket))
-        .upgrade(Version::V1Lazy)
-        .authenticate(noise)
-        .multiplex(yamux_config());
-    let Ok(builder) = builder.with_other_transport(|_| secluded);
-    let builder = builder.with_dns().map_err(SwarmError::Dns)?;
-    let Ok(builder) = builder.with_behaviour(behaviour);
-    Ok(builder.with_swarm_config(tune).build())
-}
-
-/// What the DHT speaks: a private network's is its own, so that they never mix.
-pub(crate) fn kad_protocol(network: Option<&Opened>) -> StreamProtocol {
-    let Some(network) = network else {
-        return KAD_PROTOCOL;
-    };
-    let name = format!("{KAD_PROTOCOL}/{}", network.id);
-    StreamProtocol::try_from_owned(name).unwrap_or(KAD_PROTOCOL)
+) -> Result<(Swarm<Behaviour>, Fence), SwarmError> {
+    let fence = Fence::default();
+    let psk = network.and_then(|network| network.psk.as_ref());
+    let transport = transport::tcp(keypair, psk, &fence)?;
+    let swarm = assemble(keypair, transport, (records, config, network))?;
+    Ok((swarm, fence))
 }
 
 /// Builds the swarm of a node that other nodes of this process alone can dial.
@@ -122,34 +104,40 @@ pub(crate) fn build_in_memory(
     records: Records,
     config: &NodeConfig,
     network: Option<&Opened>,
-) -> Result<Swarm<Behaviour>, SwarmError> {
-    let noise = noise::Config::new(keypair)?;
-    let transport = MemoryTransport::new()
-        .upgrade(Version::V1)
-        .authenticate(noise)
-        .multiplex(yamux_config());
-    let builder = SwarmBuilder::with_existing_identity(keypair.clone()).with_tokio();
-    let Ok(builder) = builder.with_other_transport(|_| transport);
-    let allowed = network.map(|network| network.allowed());
-    let kad = kad_protocol(network);
-    let behaviour = |keypair: &Keypair| behaviour(keypair, records, config, (kad, allowed));
-    let Ok(builder) = builder.with_behaviour(behaviour);
-    Ok(builder
-        .with_swarm_config(|c| c.with_idle_connection_timeout(IDLE_TIMEOUT))
-        .build())
+) -> Result<(Swarm<Behaviour>, Fence), SwarmError> {
+    let transport = transport::memory(keypair)?;
+    let swarm = assemble(keypair, transport, (records, config, network))?;
+    Ok((swarm, Fence::default()))
 }
 
-fn yamux_config() -> yamux::Config {
-    let mut yamux = yamux::Config::default();
-    yamux.set_max_num_streams(STREAMS_MAX);
-    yamux
+fn assemble(
+    keypair: &Keypair,
+    transport: Boxed,
+    (records, config, network): (Records, &NodeConfig, Option<&Opened>),
+) -> Result<Swarm<Behaviour>, SwarmError> {
+    let (transport, relays) = transport::with_relays(keypair, transport)?;
+    let protocol = kad_protocol(network);
+    let allowed = network.map(|network| network.allowed());
+    let behaviour = behaviour(keypair, (records, config), (protocol, allowed), relays);
+    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
+    let local = keypair.public().to_peer_id();
+    Ok(Swarm::new(transport, behaviour, local, settings))
+}
+
+/// What the DHT speaks: a private network's is its own, so that they never mix.
+pub(crate) fn kad_protocol(network: Option<&Opened>) -> StreamProtocol {
+    let Some(network) = network else {
+        return KAD_PROTOCOL;
+    };
+    let name = format!("{KAD_PROTOCOL}/{}", network.id);
+    StreamProtocol::try_from_owned(name).unwrap_or(KAD_PROTOCOL)
 }
 
 fn behaviour(
     keypair: &Keypair,
-    records: Records,
-    config: &NodeConfig,
+    (records, config): (Records, &NodeConfig),
     (protocol, allowed): (StreamProtocol, Option<Allowed>),
+    relays: relay::client::Behaviour,
 ) -> Behaviour {
     let local = keypair.public().to_peer_id();
     let limits = ConnectionLimits::default()
@@ -174,6 +162,15 @@ fn behaviour(
             .inspect_err(|error| tracing::warn!(%error, "mDNS is not available"))
             .ok()
     });
+    // Who says that it can be dialled helps those who can't.
+    let helps = config.mode == Mode::Full && config.reachable;
+    let relay = helps.then(|| {
+        let mut relay = relay::Behaviour::new(local, relay_config());
+        relay.set_status(Some(relay::Status::Enable));
+        relay
+    });
+    let autonat_server = (config.mode == Mode::Full).then(autonat::v2::server::Behaviour::default);
+    let autonat = (config.reachable).then(autonat::v2::client::Behaviour::default);
     Behaviour {
         limits: connection_limits::Behaviour::new(limits),
         gate: Gate::new(allowed),
@@ -182,6 +179,21 @@ fn behaviour(
         ping: ping::Behaviour::default(),
         mdns: Toggle::from(mdns),
         streams: libp2p_stream::Behaviour::new(),
+        relays,
+        relay: Toggle::from(relay),
+        dcutr: dcutr::Behaviour::new(local),
+        autonat: Toggle::from(autonat),
+        autonat_server: Toggle::from(autonat_server),
+    }
+}
+
+fn relay_config() -> relay::Config {
+    relay::Config {
+        max_reservations: RELAY_RESERVATIONS_MAX,
+        max_circuits: RELAY_CIRCUITS_MAX,
+        max_circuit_duration: RELAY_CIRCUIT_TIME_MAX,
+        max_circuit_bytes: RELAY_CIRCUIT_BYTES_MAX,
+        ..relay::Config::default()
     }
 }
 

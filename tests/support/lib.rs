@@ -6,6 +6,7 @@
 //! * [`graph`]: a TUF repository with any graph of delegated roles, and a device that searches it
 //! * [`guest`]: small virtual machines with a kernel of their own
 //! * [`mirror`]: a web server over a folder that can be made to lie
+//! * [`nat`]: homes behind address translators, as network namespaces
 //! * [`network`]: nodes on loopback, and a peer that breaks the rules
 //! * [`person`]: somebody who runs `streembit` in a folder of her own
 //! * [`programs`]: the real executables
@@ -31,6 +32,7 @@ pub mod foreign;
 pub mod graph;
 pub mod guest;
 pub mod mirror;
+pub mod nat;
 pub mod network;
 pub mod person;
 pub mod programs;

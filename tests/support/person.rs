@@ -6,10 +6,10 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::programs::{Running, json, run, text};
+use crate::programs::{Running, folder, json, run, text};
 
 /// Everything that is done from time to time is done each second.
-const CONFIG: &str = "mdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n[messenger]\n\
+const CONFIG: &str = "mdns = false\n[messenger]\n\
     mail-interval-s = 1\npresence-interval-s = 5\nretry-s = 1\ndownloads = \"downloads\"\n";
 
 /// A person, or a node that others enter the network by.
@@ -20,6 +20,9 @@ pub struct Person {
     bootstrap: Option<String>,
     /// The private network that her node runs in.
     network: Option<String>,
+    /// The network namespace that her node runs in, and where it listens.
+    home: Option<&'static str>,
+    listen: String,
     node: Option<Running>,
 }
 
@@ -29,6 +32,24 @@ impl Person {
     /// * `gate`: whom to enter the network by.
     pub fn start(name: &str, gate: Option<&Self>) -> Self {
         let mut person = Self::without_account(name, gate);
+        person.ok(&["account", "create", name]);
+        person.wake();
+        person
+    }
+
+    /// Makes an account and runs its node in a network namespace.
+    ///
+    /// * `port`: of all addresses there; 0 takes a free one.
+    pub fn start_at_home(
+        name: &str,
+        home: &'static str,
+        port: u16,
+        bootstrap: Option<String>,
+    ) -> Self {
+        let mut person = Self::without_account(name, None);
+        person.bootstrap = bootstrap;
+        person.home = Some(home);
+        person.listen = format!("/ip4/0.0.0.0/tcp/{port}");
         person.ok(&["account", "create", name]);
         person.wake();
         person
@@ -44,6 +65,8 @@ impl Person {
             folder,
             bootstrap,
             network: None,
+            home: None,
+            listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
             node: None,
         }
     }
@@ -57,6 +80,8 @@ impl Person {
             "node.toml",
             "--account",
             &self.name,
+            "--listen",
+            &self.listen,
         ];
         if let Some(bootstrap) = &self.bootstrap {
             args.extend(["--bootstrap", bootstrap]);
@@ -64,7 +89,15 @@ impl Person {
         if let Some(network) = &self.network {
             args.extend(["--network", network]);
         }
-        let mut node = Running::start_logged("streembit", &args, self.path(), &self.log());
+        let mut node = match self.home {
+            None => Running::start_logged("streembit", &args, self.path(), &self.log()),
+            Some(home) => {
+                let program = folder().join("streembit");
+                let into = ["ip", "netns", "exec", home, program.to_str().unwrap()];
+                let args = [&into[..], &args].concat();
+                Running::start_logged("/usr/bin/env", &args, self.path(), &self.log())
+            }
+        };
         node.wait_for("an answer", || self.try_address());
         self.node = Some(node);
     }

@@ -18,7 +18,8 @@ use tokio::sync::broadcast::error::RecvError;
 use super::routes::Answer;
 use super::{Api, ApiError};
 use crate::messenger::history::Entry;
-use crate::messenger::{Messenger, MessengerError, MessengerHandle, files, worth_telling};
+use crate::messenger::{Messenger, MessengerError, MessengerHandle, files};
+use crate::swarm::addresses::worth_telling;
 
 /// How long an offer is good, unless it is said: a week.
 const OFFER_LIFE_S: u64 = 7 * 24 * 3600;
@@ -108,7 +109,7 @@ pub(super) async fn account(State(api): State<Api>) -> Answer {
 
 pub(super) async fn make_offer(State(api): State<Api>, Json(order): Json<OfferOrder>) -> Answer {
     let life = order.life_s.unwrap_or(OFFER_LIFE_S);
-    let addresses = worth_telling(&api.node.status().await?.listening);
+    let addresses = worth_telling(api.node.addresses().borrow().iter().map(String::as_str));
     let offer = api
         .with(move |messenger| messenger.make_offer(life, addresses))
         .await?;

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::history::{Direction, Entry, FileState, Progress};
 use super::link::Outgoing;
 use super::{Event, Input, Messenger, MessengerError};
+use crate::identity;
 
 /// Bytes read at a time while a file is hashed.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -219,8 +220,16 @@ impl Messenger {
         let Some(link) = self.link_to(contact) else {
             return;
         };
+        let Ok(peer) = identity::peer_id(&link.peer.key) else {
+            return;
+        };
         let (outgoing, path, id) = (link.outgoing.clone(), state.path.clone(), answer.file);
+        let node = self.node.clone();
         let task = tokio::spawn(async move {
+            // Relays carry no files. The direct connection brings a session of its own, and the contact asks there.
+            if node.direct(peer).await.is_err() {
+                return;
+            }
             if let Err(error) = send_from(&path, (id, from), &outgoing).await {
                 tracing::warn!(file = %path.display(), %error, "a file is not sent");
             }

@@ -12,6 +12,7 @@ use protocol::session::handshake::HandshakeError;
 use super::link::{self, LinkError};
 use super::reach::Caller;
 use crate::accounts::Account;
+use crate::swarm::addresses::without_peer;
 use crate::{NodeHandle, identity};
 
 /// Changes of key that are followed in one go.
@@ -33,16 +34,13 @@ pub(super) async fn find_and_call(
     let peer = identity::peer_id(&contact.key).map_err(|error| error.to_string())?;
     let mut addresses = contact.addresses.clone();
     addresses.extend(super::presence::addresses_of(node, account, &contact).await);
-    for address in addresses {
-        if let Ok(address) = address.parse::<Multiaddr>() {
-            let is_named = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
-            let address = if is_named {
-                address
-            } else {
-                address.with(Protocol::P2p(peer))
-            };
-            drop(node.dial(address).await);
-        }
+    let parsed = addresses.iter().filter_map(|text| text.parse().ok());
+    let at_peer = |address| without_peer(address).with(Protocol::P2p(peer));
+    let addresses: Vec<Multiaddr> = parsed.map(at_peer).collect();
+    // Without an address the DHT may know one.
+    if !addresses.is_empty() {
+        let connected = node.connect(addresses).await;
+        connected.map_err(|error| error.to_string())??;
     }
     let agreement = contact
         .agreement

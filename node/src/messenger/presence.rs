@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use keys::AgreementPublicKey;
-use libp2p::Multiaddr;
 use protocol::contacts::contact::{Contact, Relation};
 use protocol::dht::key::DhtKey;
 use protocol::dht::presence::{self, Announcement};
 use protocol::dht::record::Record;
-use protocol::limits::{JWE_RECIPIENTS_MAX, PRESENCE_ADDRESSES_MAX, PRESENCE_LIFE_MAX};
+use protocol::limits::{JWE_RECIPIENTS_MAX, PRESENCE_LIFE_MAX};
 
 use super::Messenger;
 use crate::NodeHandle;
 use crate::accounts::Account;
 use crate::clock::unix_now;
-use crate::swarm::addresses::{Scope, scope};
+use crate::swarm::addresses::worth_telling;
 
 /// An announcement is good for so many intervals: one or two may fail.
 const INTERVALS: u64 = 3;
@@ -35,10 +34,8 @@ impl Messenger {
         let life = Duration::from_secs(life.max(60)).min(PRESENCE_LIFE_MAX);
         let (node, account) = (self.node.clone(), self.account.clone());
         tokio::spawn(async move {
-            let Ok(status) = node.status().await else {
-                return;
-            };
-            let addresses = worth_telling(&status.listening);
+            let addresses = node.addresses();
+            let addresses = worth_telling(addresses.borrow().iter().map(String::as_str));
             let now = unix_now();
             let announcement = Announcement {
                 name: &account.name,
@@ -58,19 +55,6 @@ impl Messenger {
             }
         });
     }
-}
-
-/// Addresses that others can use; those of this machine alone only if there are no others.
-pub fn worth_telling(listening: &[String]) -> Vec<String> {
-    let scope_of = |address: &String| address.parse::<Multiaddr>().ok().as_ref().and_then(scope);
-    let (wide, narrow): (Vec<_>, Vec<_>) = listening
-        .iter()
-        .filter(|address| scope_of(address).is_some())
-        .cloned()
-        .partition(|address| scope_of(address) > Some(Scope::Loopback));
-    let mut addresses = if wide.is_empty() { narrow } else { wide };
-    addresses.truncate(PRESENCE_ADDRESSES_MAX);
-    addresses
 }
 
 /// Where a contact says that it is.

@@ -48,21 +48,6 @@ fn every_member_reads_those_before_it_and_itself() {
 }
 
 #[test]
-fn own_machine_is_told_only_if_there_is_nothing_else() {
-    let told = |listening: &[&str]| {
-        let listening: Vec<String> = listening.iter().copied().map(str::to_owned).collect();
-        reachable(&listening)
-    };
-    let peer = "QmNLei78zWmzUdbeRB3CiUfAizWUrbeeZh5K1rhAQKCh51";
-    let loopback = format!("/ip4/127.0.0.1/tcp/1/p2p/{peer}");
-    assert_eq!(told(&[&loopback]), ["/ip4/127.0.0.1/tcp/1"]);
-    let listening = [&loopback, "/ip4/10.0.0.1/tcp/1", "/ip4/198.51.100.7/tcp/1"];
-    let widest = ["/ip4/198.51.100.7/tcp/1", "/ip4/10.0.0.1/tcp/1"];
-    assert_eq!(told(&listening), widest);
-    assert!(told(&["/ip4/0.0.0.0/tcp/1", "junk"]).is_empty());
-}
-
-#[test]
 fn addresses_of_a_member_end_in_its_own_peer_id_p60() {
     let other = "/ip4/198.51.100.7/tcp/1/p2p/QmNLei78zWmzUdbeRB3CiUfAizWUrbeeZh5K1rhAQKCh51";
     let own = identity::peer_id(&key(1).public()).unwrap();

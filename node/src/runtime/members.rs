@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use libp2p::PeerId;
+use tokio::time::Instant;
 
 use super::Runtime;
 
@@ -20,12 +21,12 @@ impl Runtime {
         let nearby = behaviour.mdns.as_ref();
         let nearby = nearby.into_iter().flat_map(|mdns| mdns.discovered_nodes());
         let nearby: BTreeSet<PeerId> = nearby
-            .filter(|peer| behaviour.gate.allows(peer) && !self.peers.contains_key(*peer))
+            .filter(|peer| behaviour.gate.allows(peer) && !self.peers.is_connected(peer))
             .copied()
             .collect();
         for peer in nearby {
             drop(self.swarm.dial(peer));
         }
-        self.dial_bootstrap();
+        self.dial_bootstrap(Instant::now());
     }
 }

@@ -3,10 +3,12 @@
 //! A peer may only announce addresses of the scope it was met in, or a wider one: a peer met over
 //! the internet can't make us dial our own loopback or private network.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
-use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
+use protocol::limits::PRESENCE_ADDRESSES_MAX;
 
 /// Addresses taken of one peer.
 pub const ADDRESSES_PER_PEER_MAX: usize = 16;
@@ -43,6 +45,45 @@ pub fn ip(address: &Multiaddr) -> Option<IpAddr> {
     }
 }
 
+/// Whether an address leads through a relay.
+pub fn is_relayed(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// The peer id at the end of an address.
+pub fn peer_of(address: &Multiaddr) -> Option<PeerId> {
+    match address.iter().last()? {
+        Protocol::P2p(peer) => Some(peer),
+        _ => None,
+    }
+}
+
+/// An address without the peer id at its end.
+pub fn without_peer(mut address: Multiaddr) -> Multiaddr {
+    if peer_of(&address).is_some() {
+        address.pop();
+    }
+    address
+}
+
+/// Addresses for others, without our peer id: those that everybody can dial first, then relays', then the local
+/// network's; this machine's own only if there is nothing else.
+pub fn worth_telling<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let parsed = addresses.into_iter().filter_map(|text| text.parse().ok());
+    let ranked = parsed.filter_map(|address: Multiaddr| {
+        let rank = (Reverse(scope(&address)?), is_relayed(&address));
+        Some((rank, without_peer(address)))
+    });
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let is_narrow = |(Reverse(scope), _)| scope == Scope::Loopback;
+    if ranked.first().is_some_and(|(rank, _)| !is_narrow(*rank)) {
+        ranked.retain(|(rank, _)| !is_narrow(*rank));
+    }
+    let texts = ranked.iter().map(|(_, address)| address.to_string());
+    texts.take(PRESENCE_ADDRESSES_MAX).collect()
+}
+
 fn ip_scope(ip: IpAddr) -> Option<Scope> {
     let ip = ip.to_canonical();
     if ip.is_unspecified() || ip.is_multicast() {
@@ -53,7 +94,9 @@ fn ip_scope(ip: IpAddr) -> Option<Scope> {
             if v4.is_broadcast() {
                 return None;
             }
-            v4.is_private() || v4.is_link_local()
+            // Carriers' address translation (RFC 6598) is as little reachable from outside.
+            let is_shared = matches!(v4.octets(), [100, 64..=127, ..]);
+            v4.is_private() || v4.is_link_local() || is_shared
         }
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     };
@@ -107,6 +150,22 @@ mod tests {
             believed(&announced, &address("/ip4/127.0.0.1/tcp/1")).len(),
             5
         );
+    }
+
+    #[test]
+    fn own_machine_is_told_only_if_there_is_nothing_else() {
+        let peer = "QmNLei78zWmzUdbeRB3CiUfAizWUrbeeZh5K1rhAQKCh51";
+        let loopback = format!("/ip4/127.0.0.1/tcp/1/p2p/{peer}");
+        assert_eq!(worth_telling([&*loopback]), ["/ip4/127.0.0.1/tcp/1"]);
+        let relay = format!("/ip4/198.51.100.9/tcp/1/p2p/{peer}/p2p-circuit");
+        let through = format!("{relay}/p2p/{peer}");
+        let carrier = "/ip4/100.100.1.2/tcp/1";
+        let (private, global) = ("/ip4/10.0.0.1/tcp/1", "/ip4/198.51.100.7/tcp/1");
+        assert_eq!(
+            worth_telling([&*loopback, private, &through, global, carrier]),
+            [global, &relay, private, carrier]
+        );
+        assert!(worth_telling(["/ip4/0.0.0.0/tcp/1", "junk"]).is_empty());
     }
 
     #[test]

@@ -96,6 +96,11 @@ impl Table {
         addresses.into_iter().filter(welcome).collect()
     }
 
+    /// Where we dialled a connected peer.
+    pub(crate) fn where_reached(&self, peer: &PeerId) -> Option<&Multiaddr> {
+        self.candidates.get(peer)?.reached.as_ref()
+    }
+
     /// The last connection to `peer` is closed. It stays in the table until it can't be dialled.
     pub(crate) fn disconnected(&mut self, peer: &PeerId) {
         self.candidates.remove(peer);

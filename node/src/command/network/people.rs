@@ -21,7 +21,7 @@ use crate::clock::unix_now;
 use crate::command::asking::ask;
 use crate::identity;
 use crate::network::place::Place;
-use crate::rendezvous::reachable;
+use crate::swarm::addresses::worth_telling;
 
 /// Bytes of a file that describes a member.
 const MEMBER_BYTES_MAX: u64 = 4096;
@@ -117,9 +117,8 @@ fn invitation(
 fn own_addresses(status: &Value) -> Vec<String> {
     let listening = status.get("listening").and_then(Value::as_array);
     let listening = listening.into_iter().flatten().filter_map(Value::as_str);
-    let listening: Vec<String> = listening.map(str::to_owned).collect();
     let peer = status.get("peer_id").and_then(Value::as_str);
-    let ends = reachable(&listening);
+    let ends = worth_telling(listening);
     let with_peer = |address: String| Some(format!("{address}/p2p/{}", peer?));
     ends.into_iter().filter_map(with_peer).collect()
 }
