@@ -390,12 +390,8 @@ async fn send_from(
             bytes: &bytes,
         };
         offset += u64::try_from(bytes.len()).unwrap_or_default();
-        if outgoing
-            .pieces
-            .send(Frame::Piece(piece).encode())
-            .await
-            .is_err()
-        {
+        let frame = Frame::Piece(piece).encode();
+        if outgoing.pieces.send(frame).await.is_err() {
             // The session is over; the contact asks again in the next one.
             return Ok(());
         }

@@ -71,7 +71,7 @@ impl Fence {
             .asked
             .iter()
             .any(|(asked, floor)| *asked == peer && reach >= *floor);
-        let floor = known.met.get(&peer).or(known.met.values().min());
+        let floor = known.met.get(&peer).or_else(|| known.met.values().min());
         is_asked || floor.is_some_and(|floor| reach >= *floor)
     }
 
