@@ -1,6 +1,6 @@
 //! What a node knows of the time: its clock, unless that is known to be wrong.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use protocol::jose::jws::KnownTime;
 
@@ -43,10 +43,18 @@ impl Clock {
 
 /// Seconds since 1970 by the system's clock.
 pub fn unix_now() -> u64 {
+    since_1970().as_secs()
+}
+
+/// Milliseconds since 1970 by the system's clock.
+pub fn unix_now_ms() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn since_1970() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
-        .as_secs()
 }
 
 #[cfg(test)]

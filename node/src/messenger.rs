@@ -179,8 +179,12 @@ pub struct Messenger {
     links: BTreeMap<u64, Link>,
     next_link: u64,
     reach: BTreeMap<NodeId, Reach>,
-    /// Contacts whom something is looked up or put for.
+    /// Contacts whose mail is looked for.
     posting: BTreeSet<NodeId>,
+    /// What is being put as mail.
+    mailing: BTreeSet<post::Cargo>,
+    /// When the newest message of ours was written, milliseconds since 1970.
+    last_written_ms: u64,
     files: files::Files,
     inputs: mpsc::Sender<Input>,
     events: broadcast::Sender<Event>,
@@ -225,6 +229,8 @@ pub fn start(
         next_link: 0,
         reach: BTreeMap::new(),
         posting: BTreeSet::new(),
+        mailing: BTreeSet::new(),
+        last_written_ms: 0,
         files: files::Files::default(),
         inputs,
         events,

@@ -59,6 +59,8 @@ pub const OFFER_BYTES_MAX: usize = 1024;
 pub const OFFER_ADDRESSES_MAX: usize = 4;
 /// Offers of an account that are open at a time.
 pub const OFFERS_MAX: usize = 64;
+/// Numbers of mails of a contact that are looked for though a later one came.
+pub const MISSED_MAILS_MAX: usize = 8;
 /// Contacts of an account.
 pub const CONTACTS_MAX: usize = 1024;
 /// Of these, people who ask and whom nobody has answered.

@@ -22,17 +22,31 @@ use body::{Body, BodyError};
 pub const TYP: &str = "streembit-message";
 const ID_BYTES: usize = 16;
 
-/// What tells messages of one sender apart: 16 random bytes, written as 32 hex digits.
+/// What tells messages of one sender apart, and which was written first: 16 bytes laid out as those of a ULID,
+/// milliseconds since 1970 (48 bits, big endian) and 80 random bits, written as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId([u8; ID_BYTES]);
 
 impl MessageId {
     /// Makes a fresh one.
-    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    ///
+    /// * `written_ms`: when what it says was written, milliseconds since 1970.
+    pub fn generate(written_ms: u64, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let mut random = [0; 10];
+        rng.fill_bytes(&mut random);
+        let [_, _, time @ ..] = written_ms.to_be_bytes();
         let mut bytes = [0; ID_BYTES];
-        rng.fill_bytes(&mut bytes);
+        let (head, tail) = bytes.split_at_mut(time.len());
+        head.copy_from_slice(&time);
+        tail.copy_from_slice(&random);
         Self(bytes)
+    }
+
+    /// When what it says was written, milliseconds since 1970, by the sender's clock.
+    pub fn written_ms(&self) -> u64 {
+        let [a, b, c, d, e, f, ..] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 
     /// Takes 16 bytes.

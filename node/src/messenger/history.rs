@@ -184,7 +184,8 @@ impl History {
         row.map(|row| self.unseal(&place, &row)).transpose()
     }
 
-    /// The newest messages with a contact, the oldest of them first.
+    /// The newest messages with a contact, the oldest of them first. The contact's are in the order in which they
+    /// were written: mail may come in another.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -196,6 +197,7 @@ impl History {
         });
         let mut entries: Vec<Entry> = entries.collect::<Result<_, HistoryError>>()?;
         entries.reverse();
+        put_theirs_in_order(&mut entries);
         Ok(entries)
     }
 
@@ -306,6 +308,21 @@ impl Entry {
     /// Whether it is theirs, and nobody has read it yet.
     pub fn is_unread(&self) -> bool {
         self.direction == Direction::In && self.progress != Progress::Read
+    }
+}
+
+/// Ours stay where they are, and theirs fill the places between.
+fn put_theirs_in_order(entries: &mut [Entry]) {
+    let is_theirs = |entry: &Entry| entry.direction == Direction::In;
+    let mut theirs: Vec<Entry> = entries
+        .iter()
+        .filter(|entry| is_theirs(entry))
+        .cloned()
+        .collect();
+    theirs.sort_by_key(|entry| entry.id);
+    let places = entries.iter_mut().filter(|entry| is_theirs(entry));
+    for (place, entry) in places.zip(theirs) {
+        *place = entry;
     }
 }
 

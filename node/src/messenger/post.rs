@@ -3,6 +3,8 @@
 //! Each mail has the next number of its way, see [`protocol::mailbox`]; the recipient looks at the next few, and
 //! says in their place that it has them. Nothing is waited for here: look-ups run in tasks of their own.
 
+use std::time::Duration;
+
 use keys::{NodeId, PublicKey};
 use protocol::contacts::contact::{Contact, Relation};
 use protocol::dht::key::DhtKey;
@@ -12,8 +14,10 @@ use protocol::limits::MAIL_LIFE_MAX;
 use protocol::mailbox::{self, Way};
 use protocol::messages::body::Body;
 use protocol::messages::{self, Message, MessageId};
+use tokio::time::sleep;
 
 use super::history::{Direction, Entry, Mailed, Progress};
+use super::texts::new_id;
 use super::{Input, Messenger};
 use crate::NodeHandle;
 use crate::clock::unix_now;
@@ -22,6 +26,18 @@ use crate::clock::unix_now;
 const AHEAD: u64 = 4;
 /// Mails of the DHT's public slots that are taken in one look.
 const STRANGERS_PER_LOOK: usize = 8;
+
+/// Seconds between puts that no other node took.
+const PUT_WAITS_S: [u64; 4] = [1, 2, 4, 8];
+
+/// What a contact is told by a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cargo {
+    /// That we want to be a contact, or whether we do.
+    Relation(NodeId),
+    /// A message.
+    Message(MessageId),
+}
 
 /// What is to be put.
 struct Parcel {
@@ -67,28 +83,27 @@ impl Messenger {
             Some(secret) => mailbox::offer_slot(secret, &recipient),
             None => mailbox::public_slot_of(&self.account.key.public(), &recipient),
         };
-        let body = self.request_body(contact);
         let id = contact.id;
-        self.put_parcel(
-            contact,
-            slot,
-            (new_id(), &body),
-            move |messenger, expires| {
-                if let Some(contact) = messenger.book.by_id_mut(&id) {
-                    contact.request_waits_until = expires;
-                }
-                messenger.keep_book();
-            },
-        );
+        let said = (Cargo::Relation(id), self.request_body(contact));
+        self.put_parcel(contact, slot, said, move |messenger, expires| {
+            if let Some(contact) = messenger.book.by_id_mut(&id) {
+                contact.request_waits_until = expires;
+            }
+            messenger.keep_book();
+        });
     }
 
     fn mail_answer(&mut self, contact: &Contact) {
+        let id = contact.id;
         let body = self.answer_body(contact.relation == Relation::Accepted);
+        if self.mailing.contains(&Cargo::Relation(id)) {
+            return;
+        }
         let Some((slot, _)) = self.next_slot_to(contact) else {
             return;
         };
-        let id = contact.id;
-        self.put_parcel(contact, slot, (new_id(), &body), move |messenger, _| {
+        let said = (Cargo::Relation(id), body);
+        self.put_parcel(contact, slot, said, move |messenger, _| {
             if let Some(contact) = messenger.book.by_id_mut(&id) {
                 contact.is_answer_owed = false;
             }
@@ -97,11 +112,15 @@ impl Messenger {
     }
 
     fn mail_entry(&mut self, contact: &Contact, entry: &Entry) {
+        let id = entry.id;
+        if self.mailing.contains(&Cargo::Message(id)) {
+            return;
+        }
         let Some((slot, number)) = self.next_slot_to(contact) else {
             return;
         };
-        let (id, body) = (entry.id, entry.body.clone());
-        self.put_parcel(contact, slot, (id, &body), move |messenger, expires| {
+        let said = (Cargo::Message(id), entry.body.clone());
+        self.put_parcel(contact, slot, said, move |messenger, expires| {
             let Ok(Some(mut entry)) = messenger.history.get(&id) else {
                 return;
             };
@@ -128,42 +147,58 @@ impl Messenger {
         Way::new(&self.account.agreement, theirs, recipient).ok()
     }
 
-    /// Signs, seals and puts; what follows happens once another node has it.
+    /// Signs, seals and puts, once at a time; what follows happens once another node has it.
     fn put_parcel(
         &mut self,
         contact: &Contact,
         slot: Slot,
-        (id, body): (MessageId, &Body),
+        (cargo, body): (Cargo, Body),
         then: impl FnOnce(&mut Self, u64) + Send + 'static,
     ) {
-        let (now, recipient) = (unix_now(), contact.node_id());
-        let mut rng = cli::keyfile::os_rng();
-        let sealed = messages::sign(&self.account.key, &recipient, (id, body), now)
-            .map_err(|error| error.to_string())
-            .and_then(|content| {
-                let agreement = contact.agreement.as_ref().ok_or("no key to encrypt for")?;
-                let key = &self.account.key;
-                let to = (&recipient, agreement);
-                let mail = mail::sign(key, to, slot, content.as_bytes(), (now, &mut rng));
-                mail.map_err(|error| error.to_string())
-            });
-        let token = match sealed {
-            Ok(token) => token,
+        let now = unix_now();
+        let parcel = match self.parcel(contact, slot, (cargo, &body), now) {
+            Ok(parcel) => parcel,
             Err(error) => return tracing::error!(%error, "no mail is written"),
         };
+        if !self.mailing.insert(cargo) {
+            return;
+        }
         let expires = now.saturating_add(MAIL_LIFE_MAX.as_secs());
-        let parcel = Parcel {
-            recipient,
-            slot,
-            token,
-        };
         let (node, inputs) = (self.node.clone(), self.inputs.clone());
         tokio::spawn(async move {
-            if put(&node, parcel).await {
-                let work = move |messenger: &mut Self| then(messenger, expires);
-                drop(inputs.send(Input::Work(Box::new(work))).await);
-            }
+            let is_put = put_with_patience(&node, &parcel).await;
+            let work = move |messenger: &mut Self| {
+                messenger.mailing.remove(&cargo);
+                if is_put {
+                    then(messenger, expires);
+                }
+            };
+            drop(inputs.send(Input::Work(Box::new(work))).await);
         });
+    }
+
+    fn parcel(
+        &self,
+        contact: &Contact,
+        slot: Slot,
+        (cargo, body): (Cargo, &Body),
+        now: u64,
+    ) -> Result<Parcel, String> {
+        let (key, recipient) = (&self.account.key, contact.node_id());
+        let id = match cargo {
+            Cargo::Message(id) => id,
+            Cargo::Relation(_) => new_id(),
+        };
+        let content = messages::sign(key, &recipient, (id, body), now);
+        let content = content.map_err(|error| error.to_string())?;
+        let agreement = contact.agreement.as_ref().ok_or("no key to encrypt for")?;
+        let (to, mut rng) = ((&recipient, agreement), cli::keyfile::os_rng());
+        let token = mail::sign(key, to, slot, content.as_bytes(), (now, &mut rng));
+        Ok(Parcel {
+            recipient,
+            slot,
+            token: token.map_err(|error| error.to_string())?,
+        })
     }
 
     /// Looks for mail of contacts and strangers, and whether ours was taken.
@@ -203,9 +238,9 @@ impl Messenger {
             .collect();
         let (node, inputs) = (self.node.clone(), self.inputs.clone());
         let (ours, theirs) = (self.account.node_id, contact.node_id());
-        let first = contact.next_mail_in;
+        let numbers: Vec<u64> = contact.mails_to_look_for(AHEAD).collect();
         tokio::spawn(async move {
-            for number in first..first.saturating_add(AHEAD) {
+            for number in numbers {
                 let Ok(slot) = from.slot(number) else { break };
                 if let Some(mail) = get(&node, &ours, slot).await {
                     let work =
@@ -267,9 +302,8 @@ impl Messenger {
         }
         if let Some((contact, number)) = place
             && let Some(contact) = self.book.by_id_mut(&contact)
-            && number >= contact.next_mail_in
         {
-            contact.next_mail_in = number.saturating_add(1);
+            contact.mail_came(number);
             self.keep_book();
         }
         if !mail.is_taken() {
@@ -314,7 +348,7 @@ impl Messenger {
             token,
         };
         let node = self.node.clone();
-        tokio::spawn(async move { put(&node, parcel).await });
+        tokio::spawn(async move { put(&node, &parcel).await });
     }
 
     /// The recipient has taken a mail of ours.
@@ -327,14 +361,22 @@ impl Messenger {
     }
 }
 
-fn new_id() -> MessageId {
-    MessageId::generate(&mut cli::keyfile::os_rng())
+/// Puts a mail, again if no node takes it, so that mails come to lie in the order of their numbers; says whether
+/// another node has it.
+async fn put_with_patience(node: &NodeHandle, parcel: &Parcel) -> bool {
+    for wait in PUT_WAITS_S {
+        if put(node, parcel).await {
+            return true;
+        }
+        sleep(Duration::from_secs(wait)).await;
+    }
+    put(node, parcel).await
 }
 
 /// Puts a mail; says whether another node has it.
-async fn put(node: &NodeHandle, parcel: Parcel) -> bool {
+async fn put(node: &NodeHandle, parcel: &Parcel) -> bool {
     let key = DhtKey::mail(&parcel.recipient, &parcel.slot);
-    match node.put(key, parcel.token.into_bytes()).await {
+    match node.put(key, parcel.token.clone().into_bytes()).await {
         Ok(Ok(holders)) => holders > 0,
         Ok(Err(error)) => {
             tracing::debug!(%error, "mail is not put");

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::history::{Direction, Entry, Progress};
 use super::{Event, Messenger, MessengerError};
-use crate::clock::unix_now;
+use crate::clock::{unix_now, unix_now_ms};
 
 /// A contact that doesn't say in this time that it has a message is not there: the session is dead.
 pub(super) const RECEIPT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,8 +32,8 @@ impl Messenger {
         body: Body,
         file: Option<super::history::FileState>,
     ) -> Result<Entry, MessengerError> {
+        let id = self.next_id();
         let contact = self.friend(contact)?;
-        let id = MessageId::generate(&mut cli::keyfile::os_rng());
         // What can't be sent isn't kept.
         messages::sign(
             &self.account.key,
@@ -57,6 +57,12 @@ impl Messenger {
             self.mail_what_waits(&entry.contact);
         }
         Ok(entry)
+    }
+
+    /// An id after those of all that was written before.
+    fn next_id(&mut self) -> MessageId {
+        self.last_written_ms = unix_now_ms().max(self.last_written_ms.saturating_add(1));
+        MessageId::generate(self.last_written_ms, &mut cli::keyfile::os_rng())
     }
 
     /// Tells a contact that somebody is writing, if there is a session.
@@ -88,11 +94,7 @@ impl Messenger {
 
     /// Signs and sends on a session; says whether there was one.
     pub(super) fn say(&self, contact: &NodeId, body: &Body) -> bool {
-        self.say_as(
-            contact,
-            MessageId::generate(&mut cli::keyfile::os_rng()),
-            body,
-        )
+        self.say_as(contact, new_id(), body)
     }
 
     fn say_as(&self, contact: &NodeId, id: MessageId, body: &Body) -> bool {
@@ -213,11 +215,9 @@ impl Messenger {
             Body::Typing(_) => self.tell(Event::Typing { contact }),
             Body::Receipt(receipt) => self.on_receipt(&contact, &receipt),
             Body::MailCount(count) => {
-                if let Some(found) = self.book.by_id_mut(&contact)
-                    && count.next > found.next_mail_in
-                {
-                    // What those mails said comes through this session.
-                    found.next_mail_in = count.next;
+                // What those mails said comes through this session.
+                if let Some(found) = self.book.by_id_mut(&contact) {
+                    found.mails_were_counted(count.next);
                     self.keep_book();
                 }
             }
@@ -233,7 +233,7 @@ impl Messenger {
             id,
             contact: *contact,
             direction: Direction::In,
-            sent: message.sent,
+            sent: message.sent.min(id.written_ms() / 1000),
             body: message.body,
             progress: Progress::Delivered,
             mail: None,
@@ -271,6 +271,11 @@ impl Messenger {
             }
         }
     }
+}
+
+/// An id for what isn't kept.
+pub(super) fn new_id() -> MessageId {
+    MessageId::generate(unix_now_ms(), &mut cli::keyfile::os_rng())
 }
 
 const fn receipt(messages: Vec<MessageId>, is_read: bool) -> Body {

@@ -173,6 +173,7 @@ impl Book {
             request_waits_until: 0,
             next_mail_out: 0,
             next_mail_in: 0,
+            missed_mails: Vec::new(),
         });
         Ok(id)
     }
@@ -328,6 +329,7 @@ impl Book {
             request_waits_until: 0,
             next_mail_out: 0,
             next_mail_in: 0,
+            missed_mails: Vec::new(),
         });
         Ok(())
     }

@@ -4,6 +4,7 @@ use keys::{AccountName, AgreementPublicKey, NodeId, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::offer::OfferSecret;
+use crate::limits::MISSED_MAILS_MAX;
 
 /// What two accounts are to each other, from the side of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,9 @@ pub struct Contact {
     pub next_mail_out: u64,
     /// Number of the next mail from it.
     pub next_mail_in: u64,
+    /// Numbers before that whose mail was not found when a later one was, at most [`MISSED_MAILS_MAX`].
+    #[serde(default)]
+    pub missed_mails: Vec<u64>,
 }
 
 impl Contact {
@@ -70,6 +74,34 @@ impl Contact {
     pub fn node_id(&self) -> NodeId {
         // A contact's key is a P-256 key: its id was computed from one.
         keys::node_id(&self.key, &self.name).unwrap_or(self.id)
+    }
+
+    /// Numbers of the mails from it that are looked for: those that were missed, and the next `ahead`.
+    pub fn mails_to_look_for(&self, ahead: u64) -> impl Iterator<Item = u64> {
+        let next = self.next_mail_in..self.next_mail_in.saturating_add(ahead);
+        self.missed_mails.iter().copied().chain(next)
+    }
+
+    /// A mail from it came. Those before it that didn't are looked for on: a replica may have been away.
+    pub fn mail_came(&mut self, number: u64) {
+        self.missed_mails.retain(|missed| *missed != number);
+        if number < self.next_mail_in {
+            return;
+        }
+        let room = u64::try_from(MISSED_MAILS_MAX).unwrap_or(u64::MAX);
+        let first = self.next_mail_in.max(number.saturating_sub(room));
+        self.missed_mails.extend(first..number);
+        let surplus = self.missed_mails.len().saturating_sub(MISSED_MAILS_MAX);
+        self.missed_mails.drain(..surplus);
+        self.next_mail_in = number.saturating_add(1);
+    }
+
+    /// It says what number its next mail has; what those before said comes another way.
+    pub fn mails_were_counted(&mut self, next: u64) {
+        if next > self.next_mail_in {
+            self.next_mail_in = next;
+        }
+        self.missed_mails.clear();
     }
 }
 

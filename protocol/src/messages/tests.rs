@@ -1,5 +1,7 @@
 //! Messages: for one recipient, by one sender, within bounds.
 
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
 use keys::{AgreementKey, Algorithm};
 
 use super::body::{ContactRequest, FileAnswer, FileOffer, MailCount, Receipt, Text, Typing};
@@ -61,6 +63,23 @@ fn every_kind_is_read_as_it_was_written() {
         assert_eq!(message.sender, key(1).public());
         assert_eq!((message.id, message.sent), (MessageId([5; 16]), NOW));
     }
+}
+
+#[test]
+fn ids_tell_what_was_written_first() {
+    let mut rng = UnwrapErr(SysRng);
+    let first = MessageId::generate(1_800_000_000_123, &mut rng);
+    let second = MessageId::generate(1_800_000_000_124, &mut rng);
+    assert!(first < second);
+    assert_eq!(first.written_ms(), 1_800_000_000_123);
+    assert_eq!(
+        MessageId::generate(u64::MAX, &mut rng).written_ms(),
+        (1 << 48) - 1
+    );
+    assert_ne!(
+        MessageId::generate(1, &mut rng),
+        MessageId::generate(1, &mut rng)
+    );
 }
 
 #[test]

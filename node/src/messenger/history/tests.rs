@@ -60,6 +60,20 @@ fn is_kept_in_order_and_found_by_contact_and_id() {
 }
 
 #[test]
+fn theirs_are_read_in_the_order_in_which_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = History::open(folder.path(), &agreement(1)).unwrap();
+    use Direction::{In, Out};
+    for (number, direction) in [(5, In), (9, Out), (3, In), (1, Out), (4, In)] {
+        history.put(&entry(number, 1, direction)).unwrap();
+    }
+    assert_eq!(
+        ids(&history.with(&contact(1), 10).unwrap()),
+        [3, 9, 4, 1, 5]
+    );
+}
+
+#[test]
 fn what_is_to_be_done_or_read_is_marked_until_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let history = History::open(folder.path(), &agreement(1)).unwrap();

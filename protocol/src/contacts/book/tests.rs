@@ -233,3 +233,23 @@ fn survives_writing_and_reading() {
     let text = serde_json::to_string(&book).unwrap();
     assert_eq!(serde_json::from_str::<Book>(&text).unwrap(), book);
 }
+
+#[test]
+fn mail_that_was_missed_is_looked_for_until_it_is_found_or_counted() {
+    let mut book = Book::default();
+    book.on_request(&person(2, "bob"), None, NOW);
+    let mut bob = book.find("bob").unwrap().clone();
+    let wanted = |bob: &Contact| bob.mails_to_look_for(2).collect::<Vec<_>>();
+    assert_eq!(wanted(&bob), [0, 1]);
+    bob.mail_came(2);
+    assert_eq!(wanted(&bob), [0, 1, 3, 4]);
+    bob.mail_came(1);
+    bob.mail_came(1);
+    assert_eq!(wanted(&bob), [0, 3, 4]);
+    // A contact that skips numbers costs no more than a few look-ups.
+    bob.mail_came(u64::MAX - 1);
+    assert_eq!(bob.missed_mails.len(), crate::limits::MISSED_MAILS_MAX);
+    assert_eq!(bob.missed_mails.last(), Some(&(u64::MAX - 2)));
+    bob.mails_were_counted(7);
+    assert!(wanted(&bob).is_empty());
+}
