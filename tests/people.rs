@@ -135,18 +135,24 @@ fn until_film_is_there(bob: &mut Person, film: &Path) {
 }
 
 #[test]
-fn what_was_said_cannot_be_read_from_the_disk() {
+fn neither_words_nor_secrets_can_be_read_from_disk_or_log_k75() {
     let gate = Person::start("gate", None);
     let mut alice = Person::start("alice", Some(&gate));
     let mut bob = Person::start("bob", Some(&gate));
     alice.meet(&mut bob);
+    alice.wake_loud();
+    bob.wake_loud();
     let secret = "the combination is 4711-0815";
     alice.ok(&["send", "bob", secret]);
     bob.until_text_is("alice", secret, "delivered");
     for person in [&mut alice, &mut bob] {
         person.kill();
-        let found = programs::files_with(person.path(), secret.as_bytes());
-        assert!(found.is_empty(), "{found:?}");
+        for secret in [secret, programs::PASSCODE] {
+            let found = programs::files_with(person.path(), secret.as_bytes());
+            assert!(found.is_empty(), "{found:?}");
+        }
+        let log = fs::read_to_string(person.log()).unwrap();
+        assert!(log.contains("DEBUG") && log.len() > 4096, "{log}");
     }
     // What is looked for would be found.
     fs::write(alice.path().join("note"), secret).unwrap();

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Seconds of the longest duration: more than anything lives that is signed, and no sum with a time overflows.
+const DURATION_S_MAX: u64 = 100 * 365 * 86_400;
+
 /// The text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no duration: write `90d`, `6 weeks`, `in 12h`, `1y`")]
@@ -10,7 +13,7 @@ pub struct DurationError(String);
 /// Parses `90d`, `6 weeks`, `in 12 hours`, `1y`; a year has 365 days, a month 30.
 ///
 /// # Errors
-/// [`DurationError`] for anything else, zero included.
+/// [`DurationError`] for anything else, zero and more than 100 years included.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let error = || DurationError(text.chars().take(40).collect());
     let rest = text.trim();
@@ -30,7 +33,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     };
     let seconds = number
         .checked_mul(seconds)
-        .filter(|seconds| *seconds > 0)
+        .filter(|seconds| (1..=DURATION_S_MAX).contains(seconds))
         .ok_or_else(error)?;
     Ok(Duration::from_secs(seconds))
 }
@@ -43,7 +46,7 @@ pub struct SizeError(String);
 /// Parses `64 MiB`, `128kB`, `4000`: binary units with `i`, decimal ones without.
 ///
 /// # Errors
-/// [`SizeError`] for anything else, zero included.
+/// [`SizeError`] for anything else, zero and more than 100 years included.
 pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
     let error = || SizeError(text.chars().take(40).collect());
     let rest = text.trim();

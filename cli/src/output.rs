@@ -25,7 +25,7 @@ impl Output {
     pub fn result(&self, value: &impl Serialize, text: impl Display) -> Result<(), CliError> {
         let line = if self.json {
             let encoded = serde_json::to_string(value);
-            encoded.map_err(|error| CliError::from_error(Exit::No, "output", &error))?
+            tame(&encoded.map_err(|error| CliError::from_error(Exit::No, "output", &error))?)
         } else {
             printable(&text.to_string())
         };
@@ -54,7 +54,7 @@ impl Output {
                 "error": error.message(), "causes": error.causes(), "fix": error.fix(),
                 "exit": error.exit as u8,
             });
-            if writeln!(io::stdout().lock(), "{value}").is_err() {
+            if writeln!(io::stdout().lock(), "{}", tame(&value.to_string())).is_err() {
                 tracing::debug!("standard output is closed");
             }
         }
@@ -76,14 +76,37 @@ impl Output {
 /// Text with characters escaped that a terminal acts on or that turn the order of others round, line
 /// feeds apart: names and errors may quote what a stranger wrote (threats Q96).
 fn printable(text: &str) -> String {
-    let escape = |c: char| {
-        let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        let plain = c == '\n' || !(c.is_control() || turns);
-        let escaped = (!plain).then(|| c.escape_default().to_string());
-        escaped.unwrap_or_else(|| c.to_string())
-    };
-    text.chars().map(escape).collect()
+    let mut printable = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter == '\n' || !is_obeyed(letter) {
+            printable.push(letter);
+        } else {
+            printable.extend(letter.escape_default());
+        }
+    }
+    printable
+}
+
+/// JSON with the same characters escaped: they stand in strings alone (threats L99).
+fn tame(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if is_obeyed(letter) {
+            let mut units = [0; 2];
+            let units = letter.encode_utf16(&mut units);
+            escaped.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            escaped.push(letter);
+        }
+    }
+    escaped
+}
+
+/// Whether a terminal acts on a character, or shows others because of it in another order or not at all.
+fn is_obeyed(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -93,5 +116,18 @@ mod tests {
     #[test]
     fn terminal_escapes_of_strangers_are_shown_not_obeyed_q96() {
         assert_eq!(printable("a\u{1b}[2J\tb\nc\r"), "a\\u{1b}[2J\\tb\nc\\r");
+    }
+
+    #[test]
+    fn names_of_strangers_are_escaped_in_json_and_mean_the_same_l99() {
+        let name = "x\u{1b}[2J\u{9b}\u{202e}\u{e0041}\"\\ \u{e9}\u{1f600}";
+        let value = serde_json::json!({ name: [name] });
+        let text = tame(&value.to_string());
+        assert!(!text.chars().any(is_obeyed), "{text:?}");
+        assert!(text.contains("\\u202e") && text.contains("\u{e9}\u{1f600}"));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 }

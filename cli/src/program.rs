@@ -19,7 +19,7 @@ pub struct Common {
     /// Print nothing but results and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Log more to standard error (-v decisions, -vv details); RUST_LOG overrides it
+    /// Log more to standard error (-v decisions, -vv details, -vvv all); RUST_LOG overrides it
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// How log lines look

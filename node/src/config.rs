@@ -17,6 +17,10 @@ pub const CONNECTIONS_INCOMING_MAX: u32 = 192;
 pub const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 /// Handshakes under way at once, in each direction.
 pub const HANDSHAKES_MAX: u32 = 32;
+/// Of the connections that others opened, those of one subnet (IPv4 /24, IPv6 /48), local networks apart.
+pub const CONNECTIONS_PER_SUBNET_MAX: usize = 48;
+/// Of the handshakes that others began, those of one subnet.
+pub const HANDSHAKES_PER_SUBNET_MAX: usize = 8;
 
 /// Peers that can be reached through a full node.
 pub const RELAY_RESERVATIONS_MAX: usize = 128;

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub(crate) mod fence;
+mod shares;
 pub mod table;
 mod transport;
 
@@ -25,12 +26,15 @@ use crate::network::gate::{Allowed, Gate};
 use crate::storage::quota::PROVIDER_TTL_S;
 use crate::storage::records::Records;
 use fence::Fence;
+use shares::Shares;
 use transport::Boxed;
 
 /// Our own Kademlia network; a private one adds its id.
 const KAD_PROTOCOL: StreamProtocol = StreamProtocol::new("/streembit/kad/1.0.0");
 /// What identify tells others.
 const IDENTIFY_PROTOCOL: &str = "/streembit/id/1.0.0";
+/// The program, as identify tells it: no version, which would tell strangers what it can be attacked by (P61).
+const AGENT: &str = "streembit";
 /// A query that takes longer has failed; the caller tries again.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Peers in a bucket of a leaf: all buckets are allocated at the start, 20 each take half a megabyte more.
@@ -43,6 +47,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) struct Behaviour {
     /// Refuses what is beyond the limits, before anything is negotiated.
     pub(crate) limits: connection_limits::Behaviour,
+    /// Refuses what is beyond a subnet's share.
+    pub(crate) shares: Shares,
     /// Refuses who isn't a member, before any of the protocols below runs.
     pub(crate) gate: Gate,
     /// The DHT.
@@ -153,6 +159,7 @@ fn behaviour(
         Mode::Leaf => kad::Mode::Client,
     }));
     let identify = identify::Config::new(IDENTIFY_PROTOCOL.to_owned(), keypair.public())
+        .with_agent_version(AGENT.to_owned())
         .with_push_listen_addr_updates(true);
     let mdns = config
         .mdns
@@ -173,6 +180,7 @@ fn behaviour(
     let autonat = (config.reachable).then(autonat::v2::client::Behaviour::default);
     Behaviour {
         limits: connection_limits::Behaviour::new(limits),
+        shares: Shares::default(),
         gate: Gate::new(allowed),
         kad,
         identify: identify::Behaviour::new(identify),

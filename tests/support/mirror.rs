@@ -1,6 +1,7 @@
 //! A web server over one folder, as a mirror is, that can be made to lie: every answer passes through
 //! one function of the test. One request per connection; ranges are served.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
@@ -75,6 +76,7 @@ struct State {
     folder: PathBuf,
     tamper: Mutex<Arc<Tamper>>,
     asked: Mutex<Vec<String>>,
+    headers: Mutex<BTreeSet<String>>,
     stop: AtomicBool,
 }
 
@@ -95,6 +97,7 @@ impl Mirror {
             folder: folder.to_owned(),
             tamper: Mutex::new(Arc::new(honest)),
             asked: Mutex::default(),
+            headers: Mutex::default(),
             stop: AtomicBool::new(false),
         });
         let shared = state.clone();
@@ -133,6 +136,11 @@ impl Mirror {
         self.tamper(|_, _| {});
     }
 
+    /// The header lines of all requests, in small letters.
+    pub fn headers(&self) -> BTreeSet<String> {
+        self.state.headers.lock().unwrap().clone()
+    }
+
     /// The paths that were asked for since the last call.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.state.asked.lock().unwrap())
@@ -165,7 +173,8 @@ impl State {
             if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
                 break;
             }
-            let header = header.to_ascii_lowercase();
+            let header = header.trim().to_ascii_lowercase();
+            self.headers.lock().unwrap().insert(header.clone());
             if let Some(value) = header.strip_prefix("range: bytes=") {
                 let (first, last) = value.trim().split_once('-').unwrap();
                 range = Some((first.parse().unwrap(), last.parse().unwrap()));

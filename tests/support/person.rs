@@ -23,6 +23,8 @@ pub struct Person {
     /// The network namespace that her node runs in, and where it listens.
     home: Option<&'static str>,
     listen: String,
+    /// How much the node logs.
+    verbosity: &'static str,
     node: Option<Running>,
 }
 
@@ -67,6 +69,7 @@ impl Person {
             network: None,
             home: None,
             listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
+            verbosity: "-v",
             node: None,
         }
     }
@@ -75,7 +78,7 @@ impl Person {
     pub fn wake(&mut self) {
         let mut args = vec![
             "run",
-            "-v",
+            self.verbosity,
             "--config",
             "node.toml",
             "--account",
@@ -114,7 +117,15 @@ impl Person {
         self.wake();
     }
 
-    fn log(&self) -> PathBuf {
+    /// Runs the node again, which logs all that it can.
+    pub fn wake_loud(&mut self) {
+        self.kill();
+        self.verbosity = "-vvv";
+        self.wake();
+    }
+
+    /// The log of the node.
+    pub fn log(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
@@ -14,11 +13,6 @@ use libp2p::swarm::{
     THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
 };
 use libp2p::{Multiaddr, PeerId};
-
-/// Refusals written to the log in one [`LOG_WINDOW`]; a flood is counted, not written (Q96).
-const LOG_LINES_MAX: u32 = 10;
-/// How long that number holds.
-const LOG_WINDOW: Duration = Duration::from_secs(60);
 
 /// Peers that may connect.
 pub(crate) type Allowed = Arc<BTreeSet<PeerId>>;
@@ -34,7 +28,6 @@ pub(crate) struct Gate {
     allowed: Option<Allowed>,
     connected: BTreeSet<PeerId>,
     closing: VecDeque<PeerId>,
-    refusals: Refusals,
     waker: Option<Waker>,
 }
 
@@ -45,7 +38,6 @@ impl Gate {
             allowed,
             connected: BTreeSet::new(),
             closing: VecDeque::new(),
-            refusals: Refusals::new(),
             waker: None,
         }
     }
@@ -68,13 +60,11 @@ impl Gate {
         out
     }
 
-    fn check(&mut self, peer: PeerId, address: &Multiaddr) -> Result<(), ConnectionDenied> {
+    fn check(&self, peer: PeerId, address: &Multiaddr) -> Result<(), ConnectionDenied> {
         if self.allows(&peer) {
             return Ok(());
         }
-        if let Some(unwritten) = self.refusals.note(Instant::now()) {
-            tracing::warn!(%peer, %address, unwritten, "connection refused: not a member of this network");
-        }
+        tracing::warn!(%peer, %address, "connection refused: not a member of this network");
         Err(ConnectionDenied::new(NotMember(peer)))
     }
 }
@@ -160,62 +150,15 @@ impl NetworkBehaviour for Gate {
     }
 }
 
-/// How many refusals were written of late.
-#[derive(Debug)]
-struct Refusals {
-    since: Option<Instant>,
-    written: u32,
-    unwritten: u64,
-}
-
-impl Refusals {
-    const fn new() -> Self {
-        Self {
-            since: None,
-            written: 0,
-            unwritten: 0,
-        }
-    }
-
-    /// Notes one; if it is to be written, how many weren't since the last that was.
-    fn note(&mut self, now: Instant) -> Option<u64> {
-        let is_over = |since| now.saturating_duration_since(since) >= LOG_WINDOW;
-        if self.since.is_none_or(is_over) {
-            self.since = Some(now);
-            self.written = 0;
-        }
-        if self.written >= LOG_LINES_MAX {
-            self.unwritten += 1;
-            return None;
-        }
-        self.written += 1;
-        Some(std::mem::take(&mut self.unwritten))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn flood_of_refusals_fills_no_log_q96() {
-        let (mut refusals, start) = (Refusals::new(), Instant::now());
-        let written = |refusals: &mut Refusals, at: Instant| {
-            let notes = (0..100_000).filter_map(|_| refusals.note(at));
-            notes.collect::<Vec<_>>()
-        };
-        assert_eq!(written(&mut refusals, start), [0; 10]);
-        assert!(written(&mut refusals, start + LOG_WINDOW / 2).is_empty());
-        let mut next = [0; 10];
-        next[0] = 2 * 100_000 - 10;
-        assert_eq!(written(&mut refusals, start + LOG_WINDOW), next);
-    }
-
-    #[test]
     fn public_network_is_open_and_a_private_one_to_members_alone() {
         let (one, two) = (PeerId::random(), PeerId::random());
         let address = Multiaddr::empty();
-        let mut public = Gate::new(None);
+        let public = Gate::new(None);
         assert!(public.check(one, &address).is_ok());
         let mut gate = Gate::new(Some(Arc::new([one].into())));
         assert!(gate.check(one, &address).is_ok());
