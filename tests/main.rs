@@ -63,6 +63,7 @@ mod secrets;
 mod service;
 mod signatures;
 mod threshold;
+mod transparency;
 mod tuf_differential;
 mod tuf_findings;
 mod tuf_http;

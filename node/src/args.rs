@@ -50,6 +50,9 @@ enum Command {
     Send(command::talk::Send),
     /// Show what the running node says of itself
     Status(DataDirectory),
+    /// Make a witness, and tell it which logs to watch
+    #[command(subcommand)]
+    Witness(command::witness::Command),
 }
 
 impl Program for Args {
@@ -77,6 +80,7 @@ impl Program for Args {
             Command::Run(args) => command::run::run(&args, output),
             Command::Send(order) => command::talk::send(&order, output),
             Command::Status(place) => command::status::status(&place.data_directory, output),
+            Command::Witness(command) => command::witness::run(&command, output),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod network;
 pub mod run;
 pub mod status;
 pub mod talk;
+pub mod witness;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,6 @@
 //! What a node needs to know, all defaults in one place.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub const RELAY_CIRCUIT_BYTES_MAX: u64 = 1 << 20;
 /// How long one lasts.
 pub const RELAY_CIRCUIT_TIME_MAX: Duration = Duration::from_secs(15 * 60);
 
+/// Where a witness listens on the local host, unless told otherwise: the port of litewitness.
+const WITNESS_PORT: u16 = 7380;
+
 /// Which private network a node runs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -40,6 +44,21 @@ pub struct NetworkConfig {
     /// A file that `streembit network export` made, taken at every start: for nodes that are loaded by hand.
     #[serde(default)]
     pub import: Option<PathBuf>,
+}
+
+/// How a witness is asked over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct WitnessConfig {
+    /// Where it listens; what is in front of it speaks TLS.
+    pub listen: SocketAddr,
+}
+
+impl Default for WitnessConfig {
+    fn default() -> Self {
+        let listen = (Ipv4Addr::LOCALHOST, WITNESS_PORT).into();
+        Self { listen }
+    }
 }
 
 /// What a node does for others.
@@ -121,6 +140,9 @@ pub struct NodeConfig {
     pub reachable: bool,
     /// How people talk through it.
     pub messenger: MessengerConfig,
+    /// Cosign checkpoints of logs, as the witness in the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witness: Option<WitnessConfig>,
     /// What the node knows of the time.
     #[serde(skip)]
     pub clock: Clock,
@@ -142,6 +164,7 @@ impl Default for NodeConfig {
             serve: true,
             reachable: true,
             messenger: MessengerConfig::default(),
+            witness: None,
             clock: Clock::default(),
             republish: Republish::default(),
         }

@@ -20,6 +20,7 @@
 //! * [`messenger`]: contacts, sessions, mail, files
 //! * [`control`]: the local control socket
 //! * [`rendezvous`]: members of a private network find each other by the public one, once
+//! * [`witness`]: cosigning checkpoints of transparency logs
 //! * [`args`], [`command`]: the binary `streembit`
 #![allow(
     clippy::disallowed_methods,
@@ -43,6 +44,7 @@ pub mod rendezvous;
 pub mod runtime;
 pub mod storage;
 pub mod swarm;
+pub mod witness;
 
 pub use handle::NodeHandle;
 pub use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};

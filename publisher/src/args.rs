@@ -51,6 +51,9 @@ enum Command {
     Keys(command::keys::KeysCommand),
     /// List the releases
     List,
+    /// Keep the transparency log: every step of it, or all at once
+    #[command(subcommand)]
+    Log(command::log::LogCommand),
     /// Add products
     #[command(subcommand)]
     Product(command::role::ProductCommand),
@@ -94,6 +97,7 @@ impl Program for Args {
             Command::Delta(command) => command::delta::run(&command, output),
             Command::Doctor => command::doctor::run(folder, output),
             Command::Keys(command) => command::keys::run(&command, folder, output),
+            Command::Log(command) => command::log::run(&command, folder, output),
             Command::Product(command) => command::role::run_product(&command, folder, output),
             Command::Publish => command::publish::run(folder, output),
             Command::Refresh => command::publish::refresh(folder, output),

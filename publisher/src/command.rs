@@ -6,6 +6,7 @@ pub mod export;
 pub mod init;
 pub mod keys;
 pub mod list;
+pub mod log;
 pub mod publish;
 pub mod release;
 pub mod role;

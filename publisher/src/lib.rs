@@ -12,6 +12,7 @@
 //! * [`known`]: what a signer has seen of a publisher
 //! * [`publish`]: staged roles, snapshot, timestamp and head in one commit
 //! * [`head`], [`account_changes`]: the signed release head, and by whom
+//! * [`log`]: the transparency log: append, integrate, sign, ask witnesses, publish
 //! * [`detached`]: signatures beside an image, for minisign, signify, ssh-keygen and openssl
 //! * [`args`], [`command`]: the binary `streembit-publisher`
 #![allow(
@@ -32,6 +33,7 @@ pub mod edit;
 pub mod head;
 pub mod image;
 pub mod known;
+pub mod log;
 pub mod metadata;
 pub mod preview;
 pub mod publish;

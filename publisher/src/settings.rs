@@ -30,9 +30,22 @@ pub struct Settings {
     pub keys: KeyUris,
     /// How long signatures live.
     pub life: Lives,
+    /// The transparency log, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogSettings>,
     /// The products, by the names of their delegated roles.
     #[serde(default)]
     pub products: BTreeMap<String, ProductSettings>,
+}
+
+/// The transparency log; its policy is `log/policy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// The log's name: a host without a path, which cosign asks for.
+    pub origin: String,
+    /// Key URI of the Ed25519 key that signs checkpoints.
+    pub key: String,
 }
 
 /// A product.

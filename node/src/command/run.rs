@@ -16,10 +16,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::accounts::{Account, AccountFolder, Past};
 use crate::clock::unix_now;
-use crate::config::{Mode, NetworkConfig, NodeConfig};
+use crate::config::{Mode, NetworkConfig, NodeConfig, WitnessConfig};
 use crate::control::Api;
 use crate::handle::NodeHandle;
-use crate::{control, messenger, rendezvous, runtime};
+use crate::witness::{Witness, http, streams};
+use crate::{command, control, messenger, rendezvous, runtime};
 
 /// Bytes of a configuration file.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -43,6 +44,9 @@ pub struct Args {
     /// The private network to run in; the public one without it
     #[arg(long = "network", value_name = "NAME")]
     pub private_network: Option<NetworkName>,
+    /// Cosign checkpoints of logs, as the witness that `streembit witness init` made
+    #[arg(long)]
+    pub witness: bool,
     /// The network
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -140,7 +144,14 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         let name = name.clone();
         config.network = Some(NetworkConfig { name, import });
     }
+    if args.witness {
+        config.witness.get_or_insert_default();
+    }
     let identity = args.identity(&config.data_directory)?;
+    let witness = config
+        .witness
+        .map(|_| command::witness::open(&config.data_directory));
+    let witness = witness.transpose()?;
     let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
     runtime.block_on(async {
         let key = match &identity {
@@ -156,6 +167,12 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             api.messenger = Some(messenger.context(Exit::No, "messenger")?);
             tokio::spawn(announce(node.clone(), account.clone()));
         }
+        let _witness = match (witness, config.witness) {
+            (Some(witness), Some(settings)) => {
+                Some(serve_witness(&node, witness, settings, output).await?)
+            }
+            _ => None,
+        };
         let socket =
             control::serve(&config.data_directory, api).context(Exit::No, "control socket")?;
         output.note(format_args!(
@@ -171,6 +188,20 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         drop(socket);
         Ok(Exit::Done)
     })
+}
+
+/// Serves a witness over HTTP and the network of nodes.
+async fn serve_witness(
+    node: &NodeHandle,
+    witness: Witness,
+    settings: WitnessConfig,
+    output: Output,
+) -> Result<http::Server, CliError> {
+    streams::listen(node, witness.clone()).context(Exit::No, "witness")?;
+    let server = http::serve(settings.listen, witness).await;
+    let server = server.context(Exit::No, format_args!("witness at {}", settings.listen))?;
+    output.note(format_args!("witness at http://{}", server.address));
+    Ok(server)
 }
 
 /// Tells systemd, if it started this and wants to know.

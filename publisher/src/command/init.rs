@@ -255,6 +255,7 @@ fn create_keys(
             timestamp: args.timestamp_life.clone(),
             ..Lives::default()
         },
+        log: None,
         products,
     })
 }

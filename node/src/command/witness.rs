@@ -1,0 +1,135 @@
+//! `streembit witness`: the key of a witness, and the logs that it watches. A running one hears of changes by itself.
+
+use std::path::Path;
+
+use cli::exit::Context as _;
+use cli::keyfile::NewKey;
+use cli::{CliError, Exit, Output, keyfile};
+use keys::Algorithm;
+use serde_json::{Value, json};
+use tlog::vkey::VerifierKey;
+
+use super::DataDirectory;
+use crate::witness::Witness;
+use crate::witness::place::{self, Place};
+
+/// Commands of a witness
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Watch a log: its checkpoints are cosigned from now on
+    AddLog(Log),
+    /// Make a witness: an Ed25519 key and a name; print what policies name it by
+    Init {
+        /// A name like a URL without scheme, such as witness.example/w1
+        name: String,
+        /// Don't encrypt the key file: for witnesses that start unattended
+        #[arg(long)]
+        no_passcode: bool,
+        /// Where the witness is kept
+        #[command(flatten)]
+        place: DataDirectory,
+    },
+    /// Watch a log no longer; what was cosigned stays known
+    RemoveLog(Log),
+    /// Show the key, the logs, and what was cosigned last of each
+    Show(DataDirectory),
+}
+
+/// A log
+#[derive(Debug, clap::Args)]
+pub struct Log {
+    /// Its key: ORIGIN+ID+BASE64 (C2SP vkey), as `streembit-publisher log show` prints it
+    #[arg(value_name = "VKEY")]
+    pub key: VerifierKey,
+    /// Where the witness is kept
+    #[command(flatten)]
+    pub place: DataDirectory,
+}
+
+/// Opens the witness in a data folder, with its private key.
+///
+/// # Errors
+/// [`CliError`]: [`Exit::Usage`] if there is none, [`Exit::Key`].
+pub fn open(data_directory: &Path) -> Result<Witness, CliError> {
+    let place = Place::of(data_directory);
+    place.verifier_key().context(Exit::Usage, "witness")?;
+    let key = keyfile::open(&place.key_file().display().to_string())?;
+    Witness::new(place, key).context(Exit::No, "witness")
+}
+
+/// Runs `streembit witness`.
+///
+/// # Errors
+/// [`CliError`].
+pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
+    match command {
+        Command::AddLog(log) => watch(log, true, output),
+        Command::RemoveLog(log) => watch(log, false, output),
+        Command::Show(place) => show(&place.data_directory, output),
+        Command::Init {
+            name,
+            no_passcode,
+            place,
+        } => {
+            let protection = match no_passcode {
+                true => NewKey::Unprotected,
+                false => NewKey::Encrypted,
+            };
+            let key = init(&place.data_directory, name, protection)?;
+            let text = format!("witness     {key}");
+            output.result(&json!({ "key": key.to_string(), "name": key.name() }), text)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn init(data_directory: &Path, name: &str, protection: NewKey) -> Result<VerifierKey, CliError> {
+    let place = Place::of(data_directory);
+    place.prepare().context(Exit::No, "witness")?;
+    let path = place.key_file();
+    // One that is there was made by an `init` that didn't come to its end.
+    let key = if path.exists() {
+        keyfile::open(&path.display().to_string())?
+    } else {
+        keyfile::create(&path, Algorithm::Ed25519, "witness", protection)?
+    };
+    place
+        .create(name, key.public())
+        .context(Exit::Usage, "witness")
+}
+
+fn watch(log: &Log, is_watched: bool, output: Output) -> Result<Exit, CliError> {
+    let place = Place::of(&log.place.data_directory);
+    let is_new = place.watch(&log.key, is_watched);
+    let is_new = is_new.context(Exit::Usage, "witness")?;
+    let said = match (is_watched, is_new) {
+        (true, true) => "watched",
+        (true, false) => "watched already",
+        (false, true) => "no longer watched",
+        (false, false) => "not watched",
+    };
+    let value = json!({ "origin": log.key.name(), "watched": is_watched, "changed": is_new });
+    output.result(&value, format_args!("{}  {said}", log.key.name()))?;
+    Ok(Exit::Done)
+}
+
+fn show(data_directory: &Path, output: Output) -> Result<Exit, CliError> {
+    let place = Place::of(data_directory);
+    let key = place.verifier_key().context(Exit::Usage, "witness")?;
+    let logs = place.logs().context(Exit::No, "witness")?;
+    let mut text = format!("witness     {key}\n");
+    let mut shown: Vec<Value> = Vec::new();
+    for log in logs {
+        let latest = place.latest(log.name()).context(Exit::No, "witness")?;
+        text.push_str(&format!(
+            "log         {log}\n            cosigned {} entries\n",
+            latest.size
+        ));
+        shown.push(json!({
+            "key": log.to_string(), "origin": log.name(), "size": latest.size,
+            "root": latest.root.to_string(), "hash": place::hash(log.name()),
+        }));
+    }
+    output.result(&json!({ "key": key.to_string(), "logs": shown }), text)?;
+    Ok(Exit::Done)
+}
