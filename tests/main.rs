@@ -22,6 +22,7 @@ mod agent_serves;
 mod agent_speeds;
 mod agent_syscalls;
 mod ceremony;
+mod chat;
 mod clock;
 mod command_lines;
 mod delta_machines;

@@ -91,3 +91,33 @@ fn homes_whose_ports_cant_be_foretold_talk_through_the_relay() {
     let way_to_bob = way(&mut alice, &bob, |_| true);
     assert!(way_to_bob.contains("p2p-circuit"), "{way_to_bob}");
 }
+
+/// Who has no lasting address tells its name (multicast DNS): nothing but that stands in the offer.
+#[test]
+fn a_name_of_the_local_network_is_enough_to_be_found() {
+    let _internet = match Internet::start(Ports::Kept) {
+        Ok(internet) => internet,
+        Err(error) => {
+            eprintln!("SKIPPED: no network namespaces here (root, iproute2 and nftables): {error}");
+            return;
+        }
+    };
+    let mut alice = Person::start_at_home("alice", "sb-relay", PORT, None);
+    alice.wake_on_a_local_network(Some("alices-heating.local"));
+    alice.until_logged(&["answers for its name", "alices-heating.local"]);
+    let mut bob = Person::start_at_home("bob", "sb-neighbour", 0, None);
+    bob.wake_on_a_local_network(None);
+    let offer = alice.ok(&["contacts", "offer"])["offer"].clone();
+    let offer = offer
+        .as_str()
+        .unwrap()
+        .split("&at=")
+        .next()
+        .unwrap()
+        .to_owned();
+    let named = format!("{offer}&at=/dns4/alices-heating.local/tcp/{PORT}");
+    bob.ok(&["contacts", "add", &named]);
+    bob.until_contact_is("alice", "accepted");
+    bob.until_logged(&["a name of the local network", "alices-heating.local", RELAY]);
+    talk(&mut alice, &mut bob, "found by name");
+}

@@ -75,7 +75,7 @@ impl Output {
 
 /// Text with characters escaped that a terminal acts on or that turn the order of others round, line
 /// feeds apart: names and errors may quote what a stranger wrote (threats Q96).
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter == '\n' || !is_obeyed(letter) {

@@ -101,7 +101,11 @@ const fn malformed<T>(defect: &'static str) -> Result<T, CodecError> {
 }
 
 /// Up to four bytes as a little endian word.
+#[inline]
 fn word(bytes: &[u8]) -> u32 {
+    if let Ok(word) = bytes.try_into() {
+        return u32::from_le_bytes(word);
+    }
     let mut word = [0; 4];
     for (to, from) in word.iter_mut().zip(bytes) {
         *to = *from;

@@ -12,7 +12,7 @@
 //! * `secret`: wiped byte buffers that cannot be printed or copied
 //! * `encoding` (private): strict lower-case hex and base64 armour
 //! * `signing`: [`SigningKey`] and [`PublicKey`]
-//! * `spki`, `jwk`, `tuf`: the forms in which standards carry a public key
+//! * `spki`, `jwk`, `tuf`, `ssh`: the forms in which standards carry a public key
 //! * `rsa_pss`: RSA keys of foreign repositories, which only verify
 //! * `id`: [`NodeId`] and [`AccountName`]
 //! * `passcode`: the passcode policy and what it is worth in bits
@@ -66,6 +66,7 @@ pub mod rsa_pss;
 pub mod secret;
 pub mod signing;
 mod spki;
+mod ssh;
 pub mod suite;
 pub mod tuf;
 pub mod uri;

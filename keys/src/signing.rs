@@ -11,6 +11,7 @@ use std::hash::{Hash, Hasher};
 
 use ed25519_dalek::Signer as _;
 use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::elliptic_curve::Generate as _;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -199,17 +200,26 @@ impl PublicKey {
         match &self.key {
             VerifyingKey::Ed25519(key) => verify_ed25519(key, message, signature),
             VerifyingKey::P256(key) => {
-                let parsed = p256::ecdsa::Signature::from_der(signature)
-                    .map_err(|_| SignatureError::Malformed)?;
-                // The parser is strict already; this makes "one signature, one text" independent of
-                // it.
-                if parsed.to_der().as_bytes() != signature {
-                    return Err(SignatureError::Malformed);
-                }
+                let parsed = parse_der(signature)?;
                 key.verify(message, &parsed)
                     .map_err(|_| SignatureError::Mismatch)
             }
         }
+    }
+
+    /// Verifies a P-256 signature in the form of [`PublicKey::verify`] by the digest of the message alone.
+    ///
+    /// * `sha256`: SHA-256 of the signed bytes.
+    ///
+    /// # Errors
+    /// [`SignatureError`]; Ed25519 needs the message, and is always [`SignatureError::Mismatch`].
+    pub fn verify_sha256(&self, sha256: &[u8; 32], signature: &[u8]) -> Result<(), SignatureError> {
+        let VerifyingKey::P256(key) = &self.key else {
+            return Err(SignatureError::Mismatch);
+        };
+        let parsed = parse_der(signature)?;
+        let verified = PrehashVerifier::verify_prehash(key, sha256, &parsed);
+        verified.map_err(|_| SignatureError::Mismatch)
     }
 
     /// Verifies a signature of exactly 64 bytes: P-256 `r || s` as JOSE uses it; Ed25519 as
@@ -230,6 +240,16 @@ impl PublicKey {
             }
         }
     }
+}
+
+fn parse_der(signature: &[u8]) -> Result<p256::ecdsa::Signature, SignatureError> {
+    let parsed = p256::ecdsa::Signature::from_der(signature);
+    let parsed = parsed.map_err(|_| SignatureError::Malformed)?;
+    // The parser is strict already; this makes "one signature, one text" independent of it.
+    if parsed.to_der().as_bytes() != signature {
+        return Err(SignatureError::Malformed);
+    }
+    Ok(parsed)
 }
 
 fn verify_ed25519(

@@ -15,6 +15,7 @@
 //! * [`product`]: the delegated role of a product, as our devices read it
 //! * [`envelope`]: signatures, thresholds, `Verified<T>`: the one verifier
 //! * [`author`]: encoding and signing, for publishers
+//! * [`attestation`]: statements of a release, and that they were logged
 //! * [`pin`]: what a device trusts from the factory
 //! * [`catalog`]: all metadata of a repository in one blob
 //! * [`client`]: the client workflow (TUF section 5) as a pure state machine
@@ -35,6 +36,7 @@
     )
 )]
 
+pub mod attestation;
 pub mod author;
 pub mod catalog;
 pub mod client;

@@ -54,6 +54,18 @@ pub const NAME_BYTES_MAX: usize = 128;
 pub const VERSION_BYTES_MAX: usize = 64;
 /// Bytes of an image or delta: 16 GiB, what the block exchange and deltas carry.
 pub const IMAGE_BYTES_MAX: u64 = 1 << 34;
+/// Bytes of a statement: provenance of a build is some 4 KiB.
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+/// Files that one statement speaks of.
+pub const SUBJECTS_MAX: usize = 64;
+/// Parameters of a build, and what went into it.
+pub const BUILD_PARAMETERS_MAX: usize = 256;
+/// Things that went into a build.
+pub const DEPENDENCIES_MAX: usize = 1024;
+/// Bytes of a log's entry; its length has two bytes.
+pub const LOG_ENTRY_BYTES_MAX: usize = 65_535;
+/// Bytes of a bundle: a payload and a note, both written longer.
+pub const BUNDLE_BYTES_MAX: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests;

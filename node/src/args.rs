@@ -66,7 +66,7 @@ impl Program for Args {
         let output = self.common.output();
         match self.command {
             Command::Account(command) => command::account::run(&command, output),
-            Command::Chat(whom) => command::talk::chat(&whom, output),
+            Command::Chat(whom) => command::chat::chat(&whom, output),
             Command::Completions { shell } => {
                 cli::program::completions::<Self>(shell, Self::NAME);
                 Ok(Exit::Done)

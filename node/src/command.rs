@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod asking;
+pub mod chat;
 pub mod contacts;
 pub mod dht;
 pub mod network;

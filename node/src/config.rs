@@ -9,6 +9,7 @@ use protocol::network::NetworkName;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::local_names::LocalName;
 
 /// Connections that a node keeps at most; a small device needs a dozen.
 pub const CONNECTIONS_MAX: u32 = 256;
@@ -132,6 +133,10 @@ pub struct NodeConfig {
     pub bootstrap: Vec<Multiaddr>,
     /// Find peers on the local network by mDNS.
     pub mdns: bool,
+    /// The name that this node answers for on the local network, and tells those who may be near, such as
+    /// `heating.local`: for nodes whose address changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mdns_name: Option<LocalName>,
     /// What this node does for others.
     pub mode: Mode,
     /// Serve the blobs this node holds.
@@ -160,6 +165,7 @@ impl Default for NodeConfig {
             network: None,
             bootstrap: Vec::new(),
             mdns: true,
+            mdns_name: None,
             mode: Mode::Full,
             serve: true,
             reachable: true,

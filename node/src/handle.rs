@@ -9,7 +9,8 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::blocks::store::BlobStore;
-use crate::swarm::addresses::{is_relayed, peer_of};
+use crate::local_names::LocalNames;
+use crate::swarm::addresses::{is_relayed, peer_of, worth_telling};
 
 /// Commands under way at once.
 pub(crate) const COMMANDS_MAX: usize = 64;
@@ -84,6 +85,7 @@ pub struct NodeHandle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) streams: Streams,
     pub(crate) addresses: watch::Receiver<Vec<String>>,
+    pub(crate) names: LocalNames,
     /// The blobs this node serves.
     pub blobs: BlobStore,
     /// The node's peer id.
@@ -114,6 +116,12 @@ impl NodeHandle {
         self.addresses.clone()
     }
 
+    /// Where those who may know can dial the node, by its name first if it has one: as many as are worth telling.
+    pub fn told_addresses(&self) -> Vec<String> {
+        let all = worth_telling(self.addresses.borrow().iter().map(String::as_str));
+        self.names.with_own(all)
+    }
+
     /// Connects to a peer at any of these addresses, which end in its peer id, and waits until it is connected. Relays
     /// are asked only when it isn't soon: a direct connection is better.
     ///
@@ -123,6 +131,7 @@ impl NodeHandle {
         let Some(peer) = addresses.first().and_then(peer_of) else {
             return Ok(Err("no address is known".to_owned()));
         };
+        let addresses = self.names.resolve(addresses).await;
         let (relayed, direct): (Vec<_>, Vec<_>) = addresses.into_iter().partition(is_relayed);
         let through = |addresses| self.ask(move |reply| Command::Connect(peer, addresses, reply));
         let mut first = Box::pin(through(direct));

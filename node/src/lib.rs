@@ -17,6 +17,7 @@
 //! * [`network`]: private networks: who may connect, charter and member list
 //! * [`blocks`]: blobs: what is held, serving, fetching
 //! * [`holders`]: who holds a blob
+//! * [`local_names`]: names of the local network
 //! * [`messenger`]: contacts, sessions, mail, files
 //! * [`control`]: the local control socket
 //! * [`rendezvous`]: members of a private network find each other by the public one, once
@@ -38,6 +39,7 @@ pub mod control;
 pub mod handle;
 pub mod holders;
 pub mod identity;
+pub mod local_names;
 pub mod messenger;
 pub mod network;
 pub mod rendezvous;

@@ -21,7 +21,7 @@ use crate::handle::{NodeHandle, Stopped};
 use crate::identity;
 use crate::network::place::{Place, PlaceError};
 use crate::runtime::{self, StartError};
-use crate::swarm::addresses::{without_peer, worth_telling};
+use crate::swarm::addresses::without_peer;
 
 /// How long the whole may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -118,8 +118,9 @@ async fn publish(
     now: u64,
 ) -> Result<(), RendezvousError> {
     let mut told = node.addresses();
-    let addresses = told.wait_for(|all| !all.is_empty()).await;
-    let addresses = worth_telling(addresses.map_err(|_| Stopped)?.iter().map(String::as_str));
+    let waited = told.wait_for(|all| !all.is_empty()).await.map(drop);
+    waited.map_err(|_| Stopped)?;
+    let addresses = node.told_addresses();
     while public.status().await?.known == 0 {
         sleep(LOOK).await;
     }

@@ -24,6 +24,7 @@ use crate::blocks::store::BlobStore;
 use crate::config::{Mode, NodeConfig, Republish};
 use crate::handle::{COMMANDS_MAX, Command, NodeHandle, PeerInfo, Status, Streams};
 use crate::identity;
+use crate::local_names::LocalNames;
 use crate::network::place::PlaceError;
 use crate::network::{Network, Opened};
 use crate::storage::quota::Subnet;
@@ -118,10 +119,13 @@ fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeH
     }
     let (sender, commands) = mpsc::channel(COMMANDS_MAX);
     let (tell_addresses, addresses) = watch::channel(Vec::new());
+    let names = LocalNames::new(config.mdns, config.mdns_name.clone());
+    tokio::spawn(names.clone().publish(addresses.clone()));
     let handle = NodeHandle {
         commands: sender,
         addresses,
         streams: Streams(control.clone()),
+        names,
         blobs: blobs.clone(),
         peer_id,
     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! alice 192.168.1.2 ── router 198.51.100.10 ─┐
-//!                                             ├─ internet ── relay 198.51.100.1
+//!                                             ├─ internet ── relay 198.51.100.1, neighbour 198.51.100.2
 //! bob   192.168.1.2 ── router 198.51.100.20 ─┘
 //! ```
 //!
@@ -33,9 +33,10 @@ pub struct Internet {
 /// Where the host with a public address is.
 pub const RELAY: &str = "198.51.100.1";
 /// All namespaces.
-const SPACES: [&str; 6] = [
+const SPACES: [&str; 7] = [
     "sb-internet",
     "sb-relay",
+    "sb-neighbour",
     "sb-alice",
     "sb-alice-router",
     "sb-bob",
@@ -60,6 +61,7 @@ impl Internet {
         ip("-n sb-internet link add name wires type bridge")?;
         ip("-n sb-internet link set wires up")?;
         plug("sb-relay", "198.51.100.1/24")?;
+        plug("sb-neighbour", "198.51.100.2/24")?;
         for (home, router, outer) in [
             ("sb-alice", "sb-alice-router", "198.51.100.10/24"),
             ("sb-bob", "sb-bob-router", "198.51.100.20/24"),

@@ -124,6 +124,15 @@ impl Person {
         self.wake();
     }
 
+    /// Runs the node again, with mDNS, under a name of the local network if it gets one.
+    pub fn wake_on_a_local_network(&mut self, name: Option<&str>) {
+        self.kill();
+        let name = name.map(|name| format!("mdns-name = {name:?}\n"));
+        let config = CONFIG.replace("mdns = false\n", &name.unwrap_or_default());
+        std::fs::write(self.path().join("node.toml"), config).unwrap();
+        self.wake();
+    }
+
     /// The log of the node.
     pub fn log(&self) -> PathBuf {
         self.folder.path().join("log")

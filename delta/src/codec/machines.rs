@@ -79,9 +79,10 @@ fn differences(
         let copied = references.copy(&mut window, stretch, &mut made, |token| {
             let (new, after) = rest.split_at_checked(token.size).unwrap_or_default();
             rest = after;
-            let pairs = new.iter().zip(token.predicted.to_le_bytes());
-            differences.extend(pairs.map(|(new, predicted)| new.wrapping_sub(predicted)));
-            Ok(word(new))
+            let new = word(new);
+            let bytes = subtract(new, token.predicted).to_le_bytes();
+            differences.extend_from_slice(bytes.get(..token.size).unwrap_or_default());
+            Ok(new)
         });
         if copied.is_err() {
             return u64::MAX;
@@ -90,6 +91,13 @@ fn differences(
         rest = rest.get(operation.literal..).unwrap_or_default();
     }
     packed(&differences)
+}
+
+/// Each of four bytes less one of four others, without borrowing from its neighbour.
+const fn subtract(new: u32, predicted: u32) -> u32 {
+    const HIGH: u32 = 0x8080_8080;
+    let low = (new | HIGH).wrapping_sub(predicted & !HIGH);
+    low ^ ((new ^ !predicted) & HIGH)
 }
 
 fn packed(bytes: &[u8]) -> u64 {

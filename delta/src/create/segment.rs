@@ -99,11 +99,13 @@ pub(super) fn encode(
         .map(|price| matcher.economise(&cover, start, price))
         .collect();
     covers.dedup();
-    let cheapest = cheapest(&covers, coder, segment, (output, base))?;
-    let mut best = delta(cheapest, (coder, level), segment, (output, base))?;
+    let (cheapest, machine) = cheapest(&covers, coder, segment, (output, base))?;
+    let mut best = delta(cheapest, (coder, machine, level), segment, (output, base))?;
     let literals: usize = cover.iter().map(|operation| operation.literal).sum();
     if coder == Coder::Mixing && literals >= output.len() / LITERAL_SHARE {
-        let other = delta(cheapest, (Coder::Zstd, level), segment, (output, base))?;
+        let machine = choose(Coder::Zstd, cheapest, segment, (output, base));
+        let code = (Coder::Zstd, machine, level);
+        let other = delta(cheapest, code, segment, (output, base))?;
         best = fewer(other, best);
     }
     // Compressing is slow, and copies are nearly always smaller than what they stand for.
@@ -124,43 +126,56 @@ fn whole_copy(operations: &[Operation], (output, base): (&[u8], &[u8])) -> Optio
     is_whole.then_some(operation.base)
 }
 
-/// The cover that takes the fewest bytes.
+/// The cover that takes the fewest bytes, and the instruction set that it is coded with.
 fn cheapest<'a>(
     covers: &'a [Vec<Operation>],
     coder: Coder,
     segment: Segment,
     images: (&[u8], &[u8]),
-) -> io::Result<&'a [Operation]> {
+) -> io::Result<(&'a [Operation], Machine)> {
     let [first, others @ ..] = covers else {
-        return Ok(&[]);
+        return Ok((&[], Machine::None));
     };
-    let mut best: &[Operation] = first;
+    let machine = choose(coder, first, segment, images);
     if others.is_empty() {
-        return Ok(best);
+        return Ok((first, machine));
     }
-    let mut fewest = usize::MAX;
-    for operations in covers {
-        let coded = delta(operations, (coder, TRIAL_LEVEL), segment, images)?;
-        let size = coded.map_or(usize::MAX, |(_, bytes)| bytes.len());
+    // What is code in one cover is code in all.
+    let size = |operations: &[Operation]| {
+        let coded = delta(operations, (coder, machine, TRIAL_LEVEL), segment, images)?;
+        io::Result::Ok(coded.map_or(usize::MAX, |(_, bytes)| bytes.len()))
+    };
+    let (mut best, mut fewest) = (first, size(first)?);
+    for operations in others {
+        let size = size(operations)?;
         if size < fewest {
             (fewest, best) = (size, operations);
         }
     }
-    Ok(best)
+    Ok((best, machine))
+}
+
+/// The instruction set with which a coder takes the fewest bytes.
+fn choose(
+    coder: Coder,
+    operations: &[Operation],
+    segment: Segment,
+    images: (&[u8], &[u8]),
+) -> Machine {
+    let machines = match coder {
+        Coder::Zstd => &Machine::ALL[..],
+        Coder::Mixing => &Machine::SETS[..],
+    };
+    machines::choose(machines, operations, segment, images)
 }
 
 /// The segment as operations, if they can be coded.
 fn delta(
     operations: &[Operation],
-    (coder, level): (Coder, i32),
+    (coder, machine, level): (Coder, Machine, i32),
     segment: Segment,
     (output, base): (&[u8], &[u8]),
 ) -> io::Result<Option<Coding>> {
-    let machines = match coder {
-        Coder::Zstd => &Machine::ALL[..],
-        Coder::Mixing => &Machine::SETS[..],
-    };
-    let machine = machines::choose(machines, operations, segment, (output, base));
     let code = (segment, machine);
     let (kind, bytes) = match coder {
         Coder::Zstd => (

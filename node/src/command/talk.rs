@@ -1,6 +1,5 @@
-//! `streembit send`, `messages`, `files` and `chat`: talking to contacts through the running node.
+//! `streembit send`, `messages` and `files`: talking to contacts through the running node.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use cli::exit::Context as _;
@@ -9,9 +8,9 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::DataDirectory;
-use super::asking::{ask, failed, wait_for, word};
+use super::asking::{ask, word};
 use super::contacts::Whom;
-use crate::control::client::{self, Events, part};
+use crate::control::client::part;
 
 /// A text for a contact
 #[derive(Debug, clap::Args)]
@@ -129,7 +128,7 @@ fn post(whom: &Whom, action: &str, body: Option<&Value>) -> Result<Value, CliErr
 }
 
 /// A message on one line, or on as many as its text has.
-fn line(entry: &Value, contact: &str) -> String {
+pub(super) fn line(entry: &Value, contact: &str) -> String {
     let is_ours = word(entry, "direction") == "out";
     let who = if is_ours { "me" } else { contact };
     let body = entry.get("body");
@@ -149,96 +148,4 @@ fn line(entry: &Value, contact: &str) -> String {
         String::new()
     };
     format!("{who}: {said}{progress}")
-}
-
-/// Runs `streembit chat`: what is typed goes to the contact, what comes is shown, until the end of the input.
-///
-/// # Errors
-/// [`CliError`].
-pub fn chat(whom: &Whom, output: Output) -> Result<Exit, CliError> {
-    wait_for(converse(whom, output))?
-}
-
-async fn converse(whom: &Whom, output: Output) -> Result<Exit, CliError> {
-    let folder = &whom.place.data_directory;
-    let contact = part(&whom.contact);
-    let path = |action: &str| format!("/v1/contacts/{contact}{action}");
-    let about = client::ask(folder, (Method::GET, &path("")), None).await;
-    let about = about.map_err(|error| failed(folder, error))?;
-    let id = word(&about, "id");
-    let mut events = Events::open(folder)
-        .await
-        .map_err(|error| failed(folder, error))?;
-    let recent = client::ask(folder, (Method::GET, &path("/messages?limit=20")), None).await;
-    for entry in recent
-        .map_err(|error| failed(folder, error))?
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
-        output.result(entry, line(entry, &whom.contact))?;
-    }
-    if std::io::stdin().is_terminal() {
-        output.note("type a line and Enter; end with Ctrl-D");
-    }
-    let mut lines = lines_of_input();
-    loop {
-        tokio::select! {
-            line = lines.recv() => {
-                let Some(text) = line else { return Ok(Exit::Done) };
-                if text.trim().is_empty() {
-                    continue;
-                }
-                let body = json!({ "text": text });
-                let messages = path("/messages");
-                let sent = client::ask(folder, (Method::POST, &messages), Some(&body)).await;
-                sent.map_err(|error| failed(folder, error))?;
-            }
-            event = events.next() => {
-                let Some(event) = event.context(Exit::Undecided, "events")? else {
-                    return Err(CliError::new(Exit::Undecided, "the node has stopped"));
-                };
-                if show(&event, &id, (&whom.contact, output))? {
-                    let read = path("/read");
-                    let told = client::ask(folder, (Method::POST, &read), None).await;
-                    told.map_err(|error| failed(folder, error))?;
-                }
-            }
-        }
-    }
-}
-
-/// Shows what has to do with a contact; says whether it is something new to read.
-fn show(event: &Value, id: &str, (contact, output): (&str, Output)) -> Result<bool, CliError> {
-    let kind = word(event, "event");
-    if kind == "message" {
-        let entry = event.get("entry").unwrap_or(&Value::Null);
-        let is_new = word(entry, "direction") == "in" && word(entry, "progress") == "delivered";
-        if word(entry, "contact") == id && (is_new || word(entry, "direction") == "out") {
-            output.result(entry, line(entry, contact))?;
-            return Ok(is_new);
-        }
-    } else if word(event, "contact") == id {
-        let what = match kind.as_str() {
-            "typing" => "is writing …".to_owned(),
-            "online" if event.get("is_online") == Some(&Value::Bool(true)) => "is there".to_owned(),
-            "online" => "is gone".to_owned(),
-            _ => word(event, "change"),
-        };
-        output.note(format_args!("{contact} {what}"));
-    }
-    Ok(false)
-}
-
-/// Lines of standard input, read in a thread of their own.
-fn lines_of_input() -> tokio::sync::mpsc::Receiver<String> {
-    let (sender, lines) = tokio::sync::mpsc::channel(16);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
 }

@@ -13,7 +13,6 @@ use super::Messenger;
 use crate::NodeHandle;
 use crate::accounts::Account;
 use crate::clock::unix_now;
-use crate::swarm::addresses::worth_telling;
 
 /// An announcement is good for so many intervals: one or two may fail.
 const INTERVALS: u64 = 3;
@@ -34,8 +33,7 @@ impl Messenger {
         let life = Duration::from_secs(life.max(60)).min(PRESENCE_LIFE_MAX);
         let (node, account) = (self.node.clone(), self.account.clone());
         tokio::spawn(async move {
-            let addresses = node.addresses();
-            let addresses = worth_telling(addresses.borrow().iter().map(String::as_str));
+            let addresses = node.told_addresses();
             let now = unix_now();
             let announcement = Announcement {
                 name: &account.name,

@@ -25,14 +25,14 @@ pub fn message(digest: &[u8]) -> Vec<u8> {
 /// A signature file. `signature` is as [`PublicKey::verify`] takes it.
 pub fn signature(key: &PublicKey, signature: &[u8]) -> Vec<u8> {
     let mut inner = Vec::new();
-    put(&mut inner, algorithm(key).as_bytes());
+    put(&mut inner, key.ssh_algorithm().as_bytes());
     match key.algorithm() {
         Algorithm::Ed25519 => put(&mut inner, signature),
         Algorithm::P256 => put(&mut inner, &from_der(signature)),
     }
     let mut blob = [MAGIC.as_slice(), &VERSION].concat();
     for field in [
-        &wire_key(key),
+        &key.to_ssh_wire(),
         NAMESPACE.as_bytes(),
         b"",
         HASH.as_bytes(),
@@ -54,28 +54,8 @@ pub fn signature(key: &PublicKey, signature: &[u8]) -> Vec<u8> {
 
 /// An allowed_signers file with one line: this key signs files in the name of the product.
 pub fn allowed_signers(key: &PublicKey, product: &str) -> String {
-    let (name, key) = (algorithm(key), STANDARD.encode(wire_key(key)));
+    let (name, key) = (key.ssh_algorithm(), STANDARD.encode(key.to_ssh_wire()));
     format!("{product} namespaces=\"{NAMESPACE}\" {name} {key}\n")
-}
-
-const fn algorithm(key: &PublicKey) -> &'static str {
-    match key.algorithm() {
-        Algorithm::Ed25519 => "ssh-ed25519",
-        Algorithm::P256 => "ecdsa-sha2-nistp256",
-    }
-}
-
-fn wire_key(key: &PublicKey) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    put(&mut bytes, algorithm(key).as_bytes());
-    match key.to_p256_uncompressed() {
-        Some(point) => {
-            put(&mut bytes, b"nistp256");
-            put(&mut bytes, &point);
-        }
-        None => put(&mut bytes, key.as_bytes()),
-    }
-    bytes
 }
 
 /// `r` and `s` as SSH writes them. Minimal DER integers (X.690 section 8.3) and mpint (RFC 4251

@@ -19,8 +19,10 @@ use crate::{
 /// Gaps to try, see [`differences::encode`]: single changes are best told one by one, repeated
 /// patterns (tables of addresses) as one string that zstd finds again.
 const GAPS: [usize; 2] = [2, 128];
-/// Level at which it is tried whether a primer pays.
+/// Level at which it is tried which gap is best, and whether a primer pays.
 const TRIAL_LEVEL: i32 = 6;
+/// What is larger by more than this part then is larger at any level.
+const TRIAL_DOUBT: usize = 50;
 /// Bytes that a primer must save: it takes some to tell, and a device has to read it.
 const PRIMER_GAIN_MIN: usize = 256;
 /// Literals below which it isn't worth trying.
@@ -81,23 +83,30 @@ fn pack_differences(
     room: usize,
     level: i32,
 ) -> io::Result<Option<Vec<Packed>>> {
-    let mut best: Option<Vec<Packed>> = None;
+    let mut tried = Vec::new();
     for gap in GAPS {
         let Columns {
             equals,
             changes,
             values,
         } = differences::encode(differences, gap);
-        if equals.len().saturating_add(changes.len()) > room {
-            continue;
-        }
-        let packed = pack(&[equals, changes, values], level)?;
-        let is_smaller = |best: &Vec<Packed>| frame_bytes(&packed) < frame_bytes(best);
-        if best.as_ref().is_none_or(is_smaller) {
-            best = Some(packed);
+        if equals.len().saturating_add(changes.len()) <= room {
+            let columns = [equals, changes, values];
+            tried.push((pack(&columns, level.min(TRIAL_LEVEL))?, columns));
         }
     }
-    Ok(best)
+    if level > TRIAL_LEVEL {
+        // Compressing well takes long: what is clearly larger at a fast level is not tried.
+        let trials = tried.iter().map(|(packed, _)| frame_bytes(packed));
+        let fewest = trials.min().unwrap_or_default();
+        let most = fewest.saturating_add(fewest / TRIAL_DOUBT);
+        tried.retain(|(packed, _)| frame_bytes(packed) <= most);
+        for (packed, columns) in &mut tried {
+            *packed = pack(columns, level)?;
+        }
+    }
+    let packed = tried.into_iter().map(|(packed, _)| packed);
+    Ok(packed.min_by_key(|packed| frame_bytes(packed)))
 }
 
 /// Compresses literals, with a primer if that is smaller.
