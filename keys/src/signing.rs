@@ -4,6 +4,7 @@
 //! Ed25519 is RFC 8032 with dalek's `verify_strict`; ECDSA P-256/SHA-256 is FIPS 186-5.
 
 mod adopt;
+mod digest;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,7 +12,6 @@ use std::hash::{Hash, Hasher};
 
 use ed25519_dalek::Signer as _;
 use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::elliptic_curve::Generate as _;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -205,21 +205,6 @@ impl PublicKey {
                     .map_err(|_| SignatureError::Mismatch)
             }
         }
-    }
-
-    /// Verifies a P-256 signature in the form of [`PublicKey::verify`] by the digest of the message alone.
-    ///
-    /// * `sha256`: SHA-256 of the signed bytes.
-    ///
-    /// # Errors
-    /// [`SignatureError`]; Ed25519 needs the message, and is always [`SignatureError::Mismatch`].
-    pub fn verify_sha256(&self, sha256: &[u8; 32], signature: &[u8]) -> Result<(), SignatureError> {
-        let VerifyingKey::P256(key) = &self.key else {
-            return Err(SignatureError::Mismatch);
-        };
-        let parsed = parse_der(signature)?;
-        let verified = PrehashVerifier::verify_prehash(key, sha256, &parsed);
-        verified.map_err(|_| SignatureError::Mismatch)
     }
 
     /// Verifies a signature of exactly 64 bytes: P-256 `r || s` as JOSE uses it; Ed25519 as

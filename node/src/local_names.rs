@@ -14,6 +14,7 @@ use libp2p::multiaddr::Protocol;
 use mdns_sd::{HostnameResolutionEvent, ServiceDaemon, ServiceInfo};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 /// What names end with.
 const SUFFIX: &str = ".local";
@@ -21,6 +22,8 @@ const SUFFIX: &str = ".local";
 const SERVICE: &str = "_streembit._tcp.local.";
 /// How long the neighbours may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long more addresses are waited for after the first.
+const MORE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Names looked up for one peer.
 const NAMES_MAX: usize = 2;
 /// Letters of a name before the suffix (RFC 1035 section 2.3.4).
@@ -148,28 +151,30 @@ impl LocalNames {
         resolved
     }
 
-    async fn look_up(&self, name: &str) -> Vec<IpAddr> {
+    async fn look_up(&self, name: &str) -> BTreeSet<IpAddr> {
         let Some(Daemon(daemon)) = self.0.as_deref().and_then(Shared::daemon) else {
-            return Vec::new();
+            return BTreeSet::new();
         };
         let millis = u64::try_from(ANSWER_TIMEOUT.as_millis()).ok();
         let events = match daemon.resolve_hostname(&format!("{name}."), millis) {
             Ok(events) => events,
             Err(error) => {
                 tracing::debug!(name, %error, "the name is not looked up");
-                return Vec::new();
+                return BTreeSet::new();
             }
         };
-        let first = async {
-            while let Ok(event) = events.recv_async().await {
-                if let HostnameResolutionEvent::AddressesFound(_, found) = event {
-                    return found.iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
-                }
+        let (mut found, end) = (BTreeSet::new(), Instant::now() + ANSWER_TIMEOUT);
+        let mut wait = end;
+        // Each address may come by itself.
+        while let Ok(Ok(event)) = timeout_at(wait, events.recv_async()).await {
+            if let HostnameResolutionEvent::AddressesFound(_, addresses) = event {
+                let addresses = addresses.iter().map(mdns_sd::ScopedIp::to_ip_addr);
+                found.extend(addresses.filter(|ip| !is_zoned(ip)));
             }
-            Vec::new()
-        };
-        let found = tokio::time::timeout(ANSWER_TIMEOUT, first).await;
-        let found: Vec<IpAddr> = found.unwrap_or_default();
+            if !found.is_empty() {
+                wait = end.min(Instant::now() + MORE_TIMEOUT);
+            }
+        }
         tracing::debug!(name, ?found, "a name of the local network");
         found
     }
@@ -191,6 +196,11 @@ impl Shared {
         };
         self.daemon.get_or_init(start).as_ref()
     }
+}
+
+/// Whether an address means nothing without the interface, which a multiaddr doesn't say.
+fn is_zoned(ip: &IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 /// The TCP ports of addresses.
