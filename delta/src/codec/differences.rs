@@ -2,7 +2,7 @@
 //! bytes, and what to add to the changed ones. Most bytes are equal, and zstd codes counts of them
 //! better than the zeros themselves.
 
-use super::{CodecError, malformed, split_front, varint};
+use super::{CodecError, malformed, references::Token, split_front, varint, word};
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +16,25 @@ pub(super) struct Columns {
     pub(super) changes: Vec<u8>,
     /// What to add to the changed bytes.
     pub(super) values: Vec<u8>,
+}
+
+/// Takes what a token has become from the front of `output` and appends its difference from what was predicted.
+/// Returns it.
+#[inline]
+pub(super) fn push(differences: &mut Vec<u8>, token: &Token, output: &mut &[u8]) -> u32 {
+    let (new, rest) = output.split_at_checked(token.size).unwrap_or_default();
+    *output = rest;
+    let word = word(new);
+    let bytes = subtract(word, token.predicted).to_le_bytes();
+    differences.extend_from_slice(bytes.get(..new.len()).unwrap_or_default());
+    word
+}
+
+/// Each of four bytes less one of four others, none of which borrows from its neighbour.
+const fn subtract(new: u32, predicted: u32) -> u32 {
+    const HIGH: u32 = 0x8080_8080;
+    let low = (new | HIGH).wrapping_sub(predicted & !HIGH);
+    low ^ ((new ^ !predicted) & HIGH)
 }
 
 /// Splits differences into columns.

@@ -3,10 +3,10 @@
 use std::io::Cursor;
 
 use super::{
-    Segment, calls,
+    Segment, calls, differences,
     operation::Operation,
     references::{References, Stretch, Window},
-    word, zstd_frame,
+    zstd_frame,
 };
 use crate::kind::Machine;
 
@@ -77,12 +77,7 @@ fn differences(
             count: operation.copy,
         };
         let copied = references.copy(&mut window, stretch, &mut made, |token| {
-            let (new, after) = rest.split_at_checked(token.size).unwrap_or_default();
-            rest = after;
-            let new = word(new);
-            let bytes = subtract(new, token.predicted).to_le_bytes();
-            differences.extend_from_slice(bytes.get(..token.size).unwrap_or_default());
-            Ok(new)
+            Ok(differences::push(&mut differences, token, &mut rest))
         });
         if copied.is_err() {
             return u64::MAX;
@@ -91,13 +86,6 @@ fn differences(
         rest = rest.get(operation.literal..).unwrap_or_default();
     }
     packed(&differences)
-}
-
-/// Each of four bytes less one of four others, without borrowing from its neighbour.
-const fn subtract(new: u32, predicted: u32) -> u32 {
-    const HIGH: u32 = 0x8080_8080;
-    let low = (new | HIGH).wrapping_sub(predicted & !HIGH);
-    low ^ ((new ^ !predicted) & HIGH)
 }
 
 fn packed(bytes: &[u8]) -> u64 {

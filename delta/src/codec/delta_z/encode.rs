@@ -9,7 +9,7 @@ use crate::{
         operation::Operation,
         primer::Primer,
         references::{References, Stretch, Window},
-        varint, word,
+        varint,
         zstd_frame::{self, Packed},
     },
     kind::Machine,
@@ -21,7 +21,7 @@ use crate::{
 const GAPS: [usize; 2] = [2, 128];
 /// Level at which it is tried which gap is best, and whether a primer pays.
 const TRIAL_LEVEL: i32 = 6;
-/// What is larger by more than this part then is larger at any level.
+/// A gap that takes a fiftieth more there is taken to be the worse one at any level.
 const TRIAL_DOUBT: usize = 50;
 /// Bytes that a primer must save: it takes some to tell, and a device has to read it.
 const PRIMER_GAIN_MIN: usize = 256;
@@ -179,19 +179,13 @@ fn split(
             let from = usize::try_from(operation.base).ok()?;
             base.get(from..)?.get(..operation.copy)?;
             let mut rest = copied;
-            let differences = &mut split.differences;
             let stretch = Stretch {
                 from: operation.base,
                 to,
                 count: operation.copy,
             };
             let copied = references.copy(&mut window, stretch, &mut made, |token| {
-                let (new, after) = rest.split_at_checked(token.size).unwrap_or_default();
-                rest = after;
-                let predicted = token.predicted.to_le_bytes();
-                let pairs = new.iter().zip(predicted);
-                differences.extend(pairs.map(|(new, old)| new.wrapping_sub(old)));
-                Ok(word(new))
+                Ok(differences::push(&mut split.differences, token, &mut rest))
             });
             copied.ok()?;
             made.clear();

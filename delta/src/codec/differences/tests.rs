@@ -2,7 +2,7 @@
 
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use super::{Columns, Differences, encode};
+use super::{Columns, Differences, encode, subtract};
 
 fn sparse() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(prop_oneof![3 => Just(0), 1 => any::<u8>()], 0..300)
@@ -53,6 +53,13 @@ fn rejects_wrong_columns() {
 }
 
 proptest! {
+    #[test]
+    fn words_are_subtracted_byte_by_byte(new: [u8; 4], old: [u8; 4]) {
+        let bytes = [0, 1, 2, 3].map(|at| new[at].wrapping_sub(old[at]));
+        let (new, old) = (u32::from_le_bytes(new), u32::from_le_bytes(old));
+        prop_assert_eq!(subtract(new, old).to_le_bytes(), bytes);
+    }
+
     #[test]
     fn differences_round_trip(values in sparse(), cuts: Vec<u8>, gap in 2_usize..40) {
         let Columns { equals, changes, values: changed } = encode(&values, gap);
