@@ -8,7 +8,7 @@ use protocol::exchange::tree::TreeBuilder;
 use support::device::{Device, Kind, Published};
 use support::mirror::Mirror;
 use support::network::{Data, TestNode};
-use support::programs::Running;
+use support::programs::{Running, run, seed};
 
 /// The archive in the data folder of a device with directories, to a node that knows nobody else.
 #[test]
@@ -32,10 +32,36 @@ fn what_the_data_folder_holds_is_served_after_a_restart() {
     device.bootstrap = Some(node.address.to_string());
     let config = device.config();
     let args = ["-q", "-c", config.to_str().unwrap(), "run"];
-    let _running = Running::start("streembit-agent", &args, &device.data(""));
+    let running = Running::start("streembit-agent", &args, &device.data(""));
     let report = runtime.block_on(async {
         node.until_peers(1).await;
         node.fetch_whole(&data).await
     });
     assert_eq!(report.bytes_by_source.len(), 1, "{report:?}");
+    assert_eq!(running.end_by("TERM"), Some(0));
+}
+
+/// The daemon of a device and the publisher's, by both signals.
+#[test]
+fn daemons_end_when_told_l97() {
+    let published = Published::shared(Kind::Raw);
+    for signal in ["INT", "TERM"] {
+        let place = tempfile::tempdir().unwrap();
+        support::publisher::copy(&published.repository(), place.path());
+        let repository = place.path().join("repository");
+        let (seeder, address) = seed(&repository);
+        let mirror = Mirror::start(&repository);
+        let mut device = Device::new(&published, &mirror.url());
+        device.bootstrap = Some(address);
+        let config = device.config();
+        let args = ["-q", "-c", config.to_str().unwrap(), "run"];
+        let mut agent = Running::start("streembit-agent", &args, &device.data(""));
+        let ask = ["peers", "--json", "--data-directory", "seed"];
+        agent.wait_for("a device that is connected", || {
+            let peers = run("streembit", &ask, &repository);
+            (peers.stdout.len() > 4).then_some(())
+        });
+        assert_eq!(agent.end_by(signal), Some(0), "agent, SIG{signal}");
+        assert_eq!(seeder.end_by(signal), Some(0), "publisher, SIG{signal}");
+    }
 }

@@ -1,10 +1,9 @@
-//! Peers that send wrong bytes, too many of them, or nothing at all (threats P53 to P55, H63, H65, H69).
+//! Peers that send wrong bytes, too many of them, or nothing at all (threats P53, P55, H63, H65, H69).
 
 use std::io;
 
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use keys::{AccountName, Algorithm, SigningKey};
-use node::config::{CONNECTIONS_INCOMING_MAX, HANDSHAKES_MAX};
 use node::storage::quota::{KEYS_PER_PROVIDER_MAX, RECORDS_MAX};
 use node::{PeerId, Stream};
 use protocol::dht::key::DhtKey;
@@ -13,19 +12,8 @@ use support::network::kad_wire::{
     self, IDENTIFY, IDENTIFY_PUSH, KAD, add_provider, bytes, put_value,
 };
 use support::network::{
-    HostilePeer, TestNode, account, got, network, now, put, until, until_closed,
+    HostilePeer, TestNode, account, got, is_served, network, now, put, until, until_closed,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-/// Puts and look-ups still work between honest nodes.
-async fn is_served(nodes: &[TestNode], seed: u8) {
-    let (key, value) = account(seed, 1);
-    put(&nodes[0], &key, &value).await;
-    for node in nodes {
-        assert_eq!(got(node, &key).await, Some(1));
-    }
-}
 
 /// Length prefixes that no message can have.
 fn lengths() -> Vec<Vec<u8>> {
@@ -62,60 +50,6 @@ async fn lengths_that_overflow_end_the_stream_of_any_protocol_p53() {
         until_closed(&mut stream).await;
     }
     is_served(&nodes, 1).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_open_handshakes_time_out_and_disturb_nobody_who_is_connected_p54() {
-    let nodes = network(2).await;
-    let mut half_open = Vec::new();
-    for number in 0..4 * HANDSHAKES_MAX {
-        let Ok(mut socket) = TcpStream::connect(nodes[1].socket()).await else {
-            continue;
-        };
-        if number % 2 == 0 {
-            drop(socket.write_all(b"\x13/multistream/1.0.0\n").await);
-        }
-        half_open.push(socket);
-    }
-    is_served(&nodes, 1).await;
-    // A newcomer gets in as soon as the first have timed out, though their sockets stay.
-    let newcomer = TestNode::start(&[]).await;
-    let connected = async || {
-        newcomer.dial(&nodes[1].address).await;
-        let peers = newcomer.handle.peers().await.unwrap();
-        (!peers.is_empty()).then_some(())
-    };
-    until("a newcomer gets in", connected).await;
-    let mut closed = 0;
-    for socket in &mut half_open {
-        let mut buffer = [0; 64];
-        let ended = async { while matches!(socket.read(&mut buffer).await, Ok(1..)) {} };
-        tokio::time::timeout(support::network::DEADLINE, ended)
-            .await
-            .unwrap();
-        closed += 1;
-    }
-    assert_eq!(closed, half_open.len(), "every one is closed by the node");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crowd_of_connections_leaves_room_for_dialling_out_p54() {
-    let victim = TestNode::start(&[]).await;
-    let mut crowd = Vec::new();
-    let most = CONNECTIONS_INCOMING_MAX as usize;
-    for number in 0..most + 30 {
-        let hostile = HostilePeer::start_mute().await;
-        hostile.dial_once(&victim).await;
-        if number < most {
-            hostile.until_connected(&victim).await;
-        }
-        crowd.push(hostile);
-    }
-    assert!(victim.handle.peers().await.unwrap().len() <= most);
-    let honest = TestNode::start(&[]).await;
-    victim.dial(&honest.address).await;
-    honest.until_peers(1).await;
-    is_served(&[victim, honest], 1).await;
 }
 
 type Introduction<'a> = dyn Fn(&HostilePeer) -> Vec<u8> + 'a;
@@ -162,30 +96,6 @@ async fn introductions_of_10000_addresses_or_of_garbage_change_nothing_p55() {
         }
     }
     assert_eq!(nodes[1].handle.status().await.unwrap().known, known);
-    is_served(&nodes, 1).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn garbage_before_and_inside_of_the_handshake_changes_nothing_p55() {
-    let nodes = network(2).await;
-    let noise = b"\x13/multistream/1.0.0\n\x07/noise\n";
-    let after = |bytes: &[u8]| [&noise[..], bytes].concat();
-    let garbage = [
-        vec![0xff; 70_000],
-        vec![0; 70_000],
-        b"\x13/multistream/9.9.9\n".to_vec(),
-        [&b"\xff\xff\xff\xff\x7f"[..], &[b'/'; 5000]].concat(),
-        after(&[0xff; 70_000]),
-        after(&[0, 32, 7]),
-        after(&[&[0, 32][..], &[9; 32], &[0xff, 0xff]].concat()),
-        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
-    ];
-    for bytes in garbage {
-        for _ in 0..10 {
-            let mut socket = TcpStream::connect(nodes[1].socket()).await.unwrap();
-            drop(socket.write_all(&bytes).await);
-        }
-    }
     is_served(&nodes, 1).await;
 }
 

@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use support::programs::{PASSCODE, command, text};
+use support::programs::{PASSCODE, PATIENCE, command, folder, text};
 
 const PIN: &str = "4711-pin-of-a-token";
 
@@ -81,4 +82,67 @@ fn signing_program_sees_no_passcode_k75() {
     for secret in [PASSCODE, PIN, "STREEMBIT_PASSCODE", "STREEMBIT_PKCS11_PIN"] {
         assert!(!seen.contains(secret), "{secret}");
     }
+}
+
+/// A program without root's rights to look into others, as other programs of a user are.
+fn confined(program: &Path, args: &[&str]) -> Command {
+    let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    if !is_root {
+        let mut plain = Command::new(program);
+        plain.args(args);
+        return plain;
+    }
+    let mut confined = Command::new("setpriv");
+    let rights = "-sys_ptrace,-sys_admin,-perfmon";
+    confined.args(["--bounding-set", rights, "--inh-caps", rights]);
+    confined.arg(program).args(args);
+    confined
+}
+
+/// Whether another program of the same user can look into this one.
+fn is_open(pid: u32) -> bool {
+    let path = format!("/proc/{pid}/environ");
+    let mut look = confined(Path::new("cat"), &[&path]);
+    let output = look.output().unwrap();
+    output.status.success() && !output.stdout.is_empty()
+}
+
+/// Ends it when dropped.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn memory_of_a_running_program_is_closed_to_its_own_user_k75() {
+    let place = tempfile::tempdir().unwrap();
+    let pipe = place.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let start = |program: &Path, args: &[&str]| {
+        let mut command = confined(program, args);
+        Started(command.stdout(Stdio::null()).spawn().unwrap())
+    };
+    let other = start(Path::new("sleep"), &["1000"]);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !is_open(other.0.id()) {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "nobody sees anything here"
+        );
+    }
+    let args = ["run", "--config", pipe.to_str().unwrap()];
+    let ours = start(&folder().join("streembit"), &args);
+    // Returns as soon as the program reads its configuration.
+    let _writer = fs::File::options().write(true).open(&pipe).unwrap();
+    assert!(!is_open(ours.0.id()));
 }

@@ -1,166 +1,13 @@
 //! A publisher's log and its witnesses, as real programs: over HTTP and over the network of nodes, through restarts,
 //! against a publisher with two histories (threats K78).
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
 
 use serde_json::Value;
-use support::programs::{Running, json, run, text};
-use tempfile::TempDir;
+use support::logged::{ORIGIN, Publisher, Witness};
+use support::programs::json;
 use tlog::hash::Hash;
-use tlog::log_proof::LogProof;
-use tlog::policy::Policy;
-
-const ORIGIN: &str = "fwlog.acme.example";
-
-/// A node that cosigns.
-struct Witness {
-    folder: TempDir,
-    key: String,
-    node: Option<Running>,
-    starts: usize,
-}
-
-impl Witness {
-    fn new(name: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        json(
-            "streembit",
-            &["account", "create", "w", "--no-passcode"],
-            folder.path(),
-        );
-        let made = json(
-            "streembit",
-            &["witness", "init", name, "--no-passcode"],
-            folder.path(),
-        );
-        let config = "mdns = false\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n[witness]\nlisten = \"127.0.0.1:0\"\n";
-        fs::write(folder.path().join("node.toml"), config).unwrap();
-        Self {
-            key: made["key"].as_str().unwrap().to_owned(),
-            folder,
-            node: None,
-            starts: 0,
-        }
-    }
-
-    fn watch(&self, log: &str) {
-        let watched = json(
-            "streembit",
-            &["witness", "add-log", log],
-            self.folder.path(),
-        );
-        assert_eq!(watched["origin"], ORIGIN);
-    }
-
-    /// Starts it; where it is asked over HTTP, and as a node.
-    fn start(&mut self) -> [String; 2] {
-        self.starts += 1;
-        let log = self.folder.path().join(format!("log{}", self.starts));
-        let args = ["run", "--witness", "--config", "node.toml"];
-        let mut node = Running::start_logged("streembit", &args, self.folder.path(), &log);
-        let url = node.wait_for("the address of the witness", || {
-            let log = fs::read_to_string(&log).ok()?;
-            let line = log
-                .lines()
-                .find_map(|line| line.strip_prefix("witness at "))?;
-            Some(line.to_owned())
-        });
-        let address = node.wait_for("the address of the node", || {
-            let status = run("streembit", &["status", "--json"], self.folder.path());
-            let status: Value = serde_json::from_slice(&status.stdout).ok()?;
-            let listening = status["listening"][0].as_str()?;
-            let peer = status["peer_id"].as_str()?;
-            let end = format!("/p2p/{peer}");
-            let listening = listening.strip_suffix(&end).unwrap_or(listening);
-            Some(format!("{listening}{end}"))
-        });
-        self.node = Some(node);
-        [url, address]
-    }
-
-    fn cosigned(&self) -> u64 {
-        let shown = json("streembit", &["witness", "show"], self.folder.path());
-        shown["logs"][0]["size"].as_u64().unwrap()
-    }
-}
-
-struct Publisher {
-    folder: TempDir,
-    key: String,
-}
-
-impl Publisher {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let init = [
-            "init",
-            "--product",
-            "cam",
-            "--hardware",
-            "h",
-            "--no-passcode",
-        ];
-        json("streembit-publisher", &init, folder.path());
-        let init = ["log", "init", "--origin", ORIGIN, "--no-passcode"];
-        let made = json("streembit-publisher", &init, folder.path());
-        let key = made["key"].as_str().unwrap().to_owned();
-        Self { folder, key }
-    }
-
-    fn set_policy(&self, witnesses: &[(&str, &str, &str)], quorum: &str) {
-        let mut policy = format!("log {}\n", self.key);
-        for (name, key, url) in witnesses {
-            policy.push_str(&format!("witness {name} {key} {url}\n"));
-        }
-        let names: Vec<&str> = witnesses.iter().map(|(name, _, _)| *name).collect();
-        policy.push_str(&format!("group q {quorum} {}\nquorum q\n", names.join(" ")));
-        fs::write(self.path("repository/log/policy"), policy).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn append(&self, entries: &[&str]) -> u64 {
-        let files: Vec<String> = entries
-            .iter()
-            .map(|entry| format!("{entry}.entry"))
-            .collect();
-        for (file, entry) in files.iter().zip(entries) {
-            fs::write(self.path(file), entry).unwrap();
-        }
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let words = [&["log", "append"][..], &files].concat();
-        json("streembit-publisher", &words, self.folder.path())["first"]
-            .as_u64()
-            .unwrap()
-    }
-
-    fn log(&self, step: &str) -> Value {
-        json("streembit-publisher", &["log", step], self.folder.path())
-    }
-
-    fn refused(&self, step: &str) -> (Option<i32>, String) {
-        let output = run("streembit-publisher", &["log", step], self.folder.path());
-        (output.status.code(), text(&output))
-    }
-
-    fn prove(&self, index: u64) -> LogProof {
-        let shown = json(
-            "streembit-publisher",
-            &["log", "prove", &index.to_string()],
-            self.folder.path(),
-        );
-        LogProof::parse(shown["proof"].as_str().unwrap().as_bytes()).unwrap()
-    }
-
-    fn policy(&self) -> Policy {
-        Policy::parse(&fs::read(self.path("repository/log/policy")).unwrap()).unwrap()
-    }
-}
 
 /// The body of what is there, as any program asks for it.
 fn get(url: &str, path: &str) -> String {
@@ -200,7 +47,7 @@ fn a_log_is_cosigned_over_http_and_over_the_network_of_nodes() {
     );
     assert_eq!((first.cosigned(), second.cosigned()), (3, 3));
     // The log grows; one witness is started anew in between, at another address.
-    first.node = None;
+    first.stop();
     let [url, _] = first.start();
     let parties = [
         ("http", first.key.as_str(), url.as_str()),
@@ -221,7 +68,7 @@ fn a_log_is_cosigned_over_http_and_over_the_network_of_nodes() {
     );
     assert_eq!(publisher.log("verify")["size"], 4);
     // Who monitors asks the witness itself.
-    let shown = json("streembit", &["witness", "show"], first.folder.path());
+    let shown = json("streembit", &["witness", "show"], first.path());
     let hash = shown["logs"][0]["hash"].as_str().unwrap();
     let monitored = get(&url, &format!("/{hash}/checkpoint"));
     assert!(
@@ -278,11 +125,7 @@ fn a_second_history_is_not_cosigned_k78() {
     publisher.set_policy(&[("w", &witness.key, &url)], "all");
     publisher.append(&["one", "two"]);
     assert_eq!(publisher.log("update")["published"], 2);
-    let split = Publisher {
-        folder: tempfile::tempdir().unwrap(),
-        key: publisher.key.clone(),
-    };
-    support::publisher::copy(&publisher.path("repository"), &split.path("repository"));
+    let split = publisher.twin();
     publisher.append(&["three"]);
     assert_eq!(publisher.log("update")["published"], 3);
     // The copy goes on with other entries: as many, fewer, and more.
@@ -296,7 +139,7 @@ fn a_second_history_is_not_cosigned_k78() {
         );
         assert_eq!(split.log("show")["published"], 2);
     }
-    let evidence = support::programs::files_with(witness.folder.path(), b"fwlog.acme.example\n3\n");
+    let evidence = support::programs::files_with(witness.path(), b"fwlog.acme.example\n3\n");
     assert_eq!(
         evidence.len(),
         2,

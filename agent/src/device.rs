@@ -198,7 +198,7 @@ impl Device {
     /// Where a blob is kept. The name has the size too: whoever may name a blob by a wrong size must
     /// not cut the file of the right one.
     pub fn blob_path(&self, blob: &Blob) -> PathBuf {
-        self.blobs_folder().join(file_name(blob))
+        self.blobs_folder().join(blob.address())
     }
 
     /// Where a blob's chunk level is kept.
@@ -223,7 +223,7 @@ impl Device {
         let mut blobs = Vec::new();
         for entry in fs::read_dir(&folder).map_err(at)? {
             let name = entry.map_err(at)?.file_name();
-            blobs.extend(name.to_str().and_then(blob_of_name));
+            blobs.extend(name.to_str().and_then(Blob::from_address));
         }
         Ok(blobs)
     }
@@ -238,7 +238,7 @@ impl Device {
     /// # Errors
     /// [`PathError`].
     pub fn keep_only(&self, blobs: &[Blob]) -> Result<(), PathError> {
-        let names: Vec<String> = blobs.iter().map(file_name).collect();
+        let names: Vec<String> = blobs.iter().map(Blob::address).collect();
         self.remove_where(|name| !names.iter().any(|kept| kept == name))
     }
 
@@ -247,7 +247,7 @@ impl Device {
     /// # Errors
     /// [`PathError`].
     pub fn remove_blob(&self, blob: &Blob) -> Result<(), PathError> {
-        let unwanted = file_name(blob);
+        let unwanted = blob.address();
         self.remove_where(|name| name == unwanted)
     }
 
@@ -299,21 +299,7 @@ fn check_slots(slots: &[Slot; 2]) -> Result<(), CliError> {
 }
 
 fn tree_path(data: &Path, blob: &Blob) -> PathBuf {
-    data.join("trees").join(format!("{}.tree", file_name(blob)))
-}
-
-fn file_name(blob: &Blob) -> String {
-    format!("{}-{}", blob.name(), blob.size)
-}
-
-/// The blob that is kept under this name.
-fn blob_of_name(name: &str) -> Option<Blob> {
-    let (digits, size) = name.split_once('-')?;
-    let mut root = [0; 32];
-    hex::decode_to_slice(digits, &mut root).ok()?;
-    let size = size.parse().ok()?;
-    let blob = Blob { root, size };
-    (file_name(&blob) == name).then_some(blob)
+    data.join("trees").join(format!("{}.tree", blob.address()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! * [`state`]: what the agent knows across restarts
 //! * [`journal`]: every decision, hash-chained
 //! * [`trust`]: the trusted metadata files
+//! * [`evidence`]: what a release has to show in the log
 //! * [`policy`]: may this release be installed (pure)
 //! * [`plan`]: by which delta, or whole (pure)
 //! * [`source`]: metadata and blobs from peers, then mirrors
@@ -29,6 +30,7 @@ pub mod boot;
 pub mod command;
 pub mod config;
 pub mod device;
+pub mod evidence;
 pub mod install;
 pub mod journal;
 pub mod plan;

@@ -3,6 +3,7 @@
 
 pub mod metadata;
 pub mod mirror;
+pub mod shelf;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

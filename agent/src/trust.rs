@@ -1,5 +1,7 @@
 //! The trusted metadata files, byte for byte as they were verified.
 
+pub mod seen;
+
 use std::path::{Path, PathBuf};
 
 use cli::durable::{self, Access, PathError};
@@ -8,6 +10,8 @@ use cli::{CliError, Exit};
 use manifests::client::{Effect, Stored};
 use manifests::limits;
 use manifests::pin::Pin;
+
+use seen::Seen;
 
 /// The folder of trusted files.
 #[derive(Clone, Debug)]
@@ -21,6 +25,11 @@ impl TrustStore {
         Self {
             folder: data.join("trusted"),
         }
+    }
+
+    /// What was last seen of the log.
+    pub fn seen(&self) -> Seen {
+        Seen::new(&self.folder)
     }
 
     /// Reads the pin that `init` stored.

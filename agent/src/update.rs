@@ -23,6 +23,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::device::Device;
+use crate::evidence;
 use crate::install;
 use crate::policy::{self, Decision, Refusal};
 use crate::power;
@@ -131,7 +132,14 @@ pub async fn look(device: &mut Device, sources: &Sources) -> Result<Found, CliEr
     if let Decision::Refuse(why) = &decision {
         device.record_refusal("refused", &why.to_string(), refused(why).exit)?;
     }
-    let wanted = wanted_blobs(&state, &decision, checked.catalog);
+    if let Decision::Install(release) = &decision
+        && let Err(error) = evidence::demand(device, sources, &checked, release).await
+    {
+        device.record_refusal("evidence-refused", &error.to_string(), error.exit)?;
+        return Err(error);
+    }
+    let catalog = checked.catalog.as_ref().map(|(blob, _)| *blob);
+    let wanted = wanted_blobs(&state, &decision, catalog);
     device.keep_only(&wanted).context(Exit::No, "data folder")?;
     sources.blobs().retain(&wanted);
     Ok(Found {
@@ -232,7 +240,7 @@ pub async fn update(
         running: found.running.as_ref(),
         output,
     };
-    let catalog = found.checked.catalog;
+    let catalog = found.checked.catalog.as_ref().map(|(blob, _)| *blob);
     let installed = ways::install_release(device, sources, &work, catalog).await;
     let (way, sources_used) = installed.map_err(|error| Failed {
         error,

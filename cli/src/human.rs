@@ -46,7 +46,7 @@ pub struct SizeError(String);
 /// Parses `64 MiB`, `128kB`, `4000`: binary units with `i`, decimal ones without.
 ///
 /// # Errors
-/// [`SizeError`] for anything else, zero and more than 100 years included.
+/// [`SizeError`] for anything else, zero included.
 pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
     let error = || SizeError(text.chars().take(40).collect());
     let rest = text.trim();

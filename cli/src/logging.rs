@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Lines of one kind, from one place in the code, that are written in one [`WINDOW`]; details (-vv) have no bound.
 const LINES_MAX: u32 = 20;
@@ -29,7 +31,8 @@ pub enum Format {
     Json,
 }
 
-/// Installs the subscriber; `RUST_LOG` overrides the verbosity. A second call does nothing.
+/// Installs the subscriber; `RUST_LOG` (`warn,node=debug`: levels by module) overrides the verbosity. A second call
+/// does nothing.
 pub fn start(verbose: u8, format: Format) {
     let default = match verbose {
         0 => "warn,libp2p=error",
@@ -39,21 +42,25 @@ pub fn start(verbose: u8, format: Format) {
         2 => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let wanted = std::env::var("RUST_LOG").ok();
+    let wanted = wanted.and_then(|wanted| wanted.parse().ok());
+    let filter: Targets = wanted.or_else(|| default.parse().ok()).unwrap_or_default();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(io::stderr)
-        .with_env_filter(filter);
+        .with_max_level(LevelFilter::TRACE);
     let lines = tracing_subscriber::fmt::format().with_target(true);
     // In tests several programs run in one process; the first subscriber serves them all.
     drop(match format {
         Format::Human => {
             let lines = Bounded::new(format, lines.compact());
-            subscriber.event_format(lines).try_init()
+            let subscriber = subscriber.event_format(lines).finish();
+            subscriber.with(filter).try_init()
         }
         Format::Json => {
             let lines = Bounded::new(format, lines.json().flatten_event(true));
             let subscriber = subscriber.fmt_fields(JsonFields::new());
-            subscriber.event_format(lines).try_init()
+            let subscriber = subscriber.event_format(lines).finish();
+            subscriber.with(filter).try_init()
         }
     });
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 use crate::exit::{CliError, Exit};
 use crate::logging;
@@ -58,7 +58,7 @@ pub trait Program: Parser {
 
 /// Parses the arguments, runs the program, reports an error and returns the exit code.
 pub fn start<P: Program>() -> ExitCode {
-    forbid_core_files();
+    forbid_dumps();
     let program = match P::try_parse() {
         Ok(program) => program,
         Err(error) => {
@@ -83,14 +83,16 @@ pub fn start<P: Program>() -> ExitCode {
     }
 }
 
-/// A core file would hold keys and passcodes (threats K75).
-fn forbid_core_files() {
+/// A core file would hold keys and passcodes, and so does the memory that other programs of the same user could
+/// otherwise read (threats K75).
+fn forbid_dumps() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    // Where it is refused there is nothing left to do.
+    // Where these are refused there is nothing left to do.
     let _refused = setrlimit(Resource::Core, none);
+    let _refused = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn code(exit: Exit) -> ExitCode {

@@ -4,12 +4,17 @@ mod exec;
 #[cfg(feature = "pkcs11")]
 mod token;
 
+use std::path::Path;
+
 use keys::context::Context as Purpose;
-use keys::{KeyUri, PublicKey, SigningKey};
+use keys::{Algorithm, KeyUri, PublicKey, SigningKey};
 
 use crate::exit::{CliError, Context as _, Exit};
-use crate::keyfile;
+use crate::{durable, keyfile};
 use exec::Program;
+
+/// Bytes of a file that is signed elsewhere: it is in memory then.
+pub const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// The PIN of tokens, where nobody can be asked.
 const PIN_VARIABLE: &str = "STREEMBIT_PKCS11_PIN";
@@ -108,6 +113,31 @@ impl Signer {
         adopted
             .context(Exit::Key, format_args!("{} signed wrongly", self.uri))
             .map_err(|error| error.hint("the public key and the key that signs must be a pair"))
+    }
+}
+
+impl Signer {
+    /// Signs a file as [`Signer::sign`] signs its bytes. A P-256 key that is here needs the digest alone; programs,
+    /// tokens and Ed25519 are given the file, of at most [`FILE_BYTES_MAX`].
+    ///
+    /// * `sha256`: of the file.
+    ///
+    /// # Errors
+    /// [`CliError`] with [`Exit::Key`] naming the key, or the file.
+    pub fn sign_file(&self, path: &Path, sha256: &[u8; 32]) -> Result<Vec<u8>, CliError> {
+        if let Place::Here(key) = &self.place
+            && let Some(signature) = key.sign_sha256(sha256)
+        {
+            return Ok(signature);
+        }
+        let bytes = durable::read(path, FILE_BYTES_MAX).context(Exit::Key, "file to sign")?;
+        let signature = self.sign(&bytes)?;
+        let verified = self.public.verify_sha256(sha256, &signature);
+        if self.public.algorithm() == Algorithm::P256 && verified.is_err() {
+            let message = format!("{} changed while it was signed", path.display());
+            return Err(CliError::new(Exit::Key, message).hint("run again"));
+        }
+        Ok(signature)
     }
 }
 

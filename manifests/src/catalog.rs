@@ -33,6 +33,11 @@ pub enum CatalogError {
 }
 
 impl Catalog {
+    /// Without files.
+    pub const EMPTY: Self = Self {
+        files: BTreeMap::new(),
+    };
+
     /// Parses a catalog.
     ///
     /// # Errors

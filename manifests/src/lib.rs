@@ -16,6 +16,8 @@
 //! * [`envelope`]: signatures, thresholds, `Verified<T>`: the one verifier
 //! * [`author`]: encoding and signing, for publishers
 //! * [`attestation`]: statements of a release, and that they were logged
+//! * [`statement_keys`]: whose statements count for a product
+//! * [`evidence`]: what a release has to show beyond its metadata, and whether it does
 //! * [`pin`]: what a device trusts from the factory
 //! * [`catalog`]: all metadata of a repository in one blob
 //! * [`client`]: the client workflow (TUF section 5) as a pure state machine
@@ -43,6 +45,7 @@ pub mod client;
 pub mod delegations;
 pub mod digest;
 pub mod envelope;
+pub mod evidence;
 pub mod file_meta;
 pub mod hashes;
 pub mod header;
@@ -55,5 +58,6 @@ pub mod product;
 pub mod release;
 pub mod root;
 pub mod snapshot;
+pub mod statement_keys;
 pub mod targets;
 pub mod timestamp;

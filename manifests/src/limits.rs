@@ -10,8 +10,8 @@ pub const SNAPSHOT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 pub const TARGETS_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of a catalog: root chain, snapshot, targets and product roles (DESIGN section 10).
 pub const CATALOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Bytes of a device pin: one root as text, every byte of it escaped at worst, and a dozen fields.
-pub const PIN_BYTES_MAX: u64 = 2 * ROOT_BYTES_MAX + 4 * 1024;
+/// Bytes of a device pin: one root as text, every byte of it escaped at worst, a policy, and a dozen fields.
+pub const PIN_BYTES_MAX: u64 = 2 * ROOT_BYTES_MAX + 160 * 1024;
 /// New roots followed in one run; the progress is stored, the next run goes on (threats M9).
 pub const ROOT_ROTATIONS_MAX: u32 = 256;
 /// Nesting of JSON arrays and objects. TUF metadata needs 7.
@@ -62,6 +62,18 @@ pub const SUBJECTS_MAX: usize = 64;
 pub const BUILD_PARAMETERS_MAX: usize = 256;
 /// Things that went into a build.
 pub const DEPENDENCIES_MAX: usize = 1024;
+/// Builders whose provenance counts for one product.
+pub const BUILDERS_MAX: usize = 16;
+/// Rebuilders that a device or an auditor believes.
+pub const REBUILDERS_MAX: usize = 8;
+/// Sizes of a log from which the way to its newest checkpoint is told.
+pub const LOG_VIEW_SIZES_MAX: usize = 16_384;
+/// Of these, those that stand in a catalog.
+pub const LOG_VIEW_SIZES_NEWEST: usize = 256;
+/// Bytes of the file that tells it.
+pub const LOG_VIEW_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of a list of components.
+pub const SBOM_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Bytes of a log's entry; its length has two bytes.
 pub const LOG_ENTRY_BYTES_MAX: usize = 65_535;
 /// Bytes of a bundle: a payload and a note, both written longer.

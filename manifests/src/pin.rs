@@ -3,6 +3,8 @@
 //! It holds the exact bytes of root version 1, whose SHA-256 is the publisher's id, and what this
 //! device follows. Everything else is learnt from signed metadata.
 
+pub mod requirements;
+
 use std::time::Duration;
 
 use keys::PublicKey;
@@ -14,6 +16,7 @@ use crate::json::{self, Json, JsonError, wrong};
 use crate::limits::{PIN_BYTES_MAX, ROOT_BYTES_MAX};
 use crate::name::Name;
 use crate::root::Root;
+use requirements::Requirements;
 
 /// Schema of the file; a reader refuses any other.
 const SCHEMA: &str = "streembit-pin/1";
@@ -33,6 +36,8 @@ pub struct Pin {
     pub min_security_version: u64,
     /// How old the newest signed timestamp may be before the device reports that it is cut off.
     pub max_staleness: Duration,
+    /// What a release has to show beyond its metadata.
+    pub requirements: Requirements,
     /// Root version 1, byte for byte.
     pub root: Vec<u8>,
 }
@@ -90,6 +95,7 @@ impl Pin {
             channel: name("channel")?,
             min_security_version: json.integer("min_security_version", 0)?,
             max_staleness: Duration::from_secs(json.integer("max_staleness_s", 1)?),
+            requirements: Requirements::parse(&json)?,
             root,
         })
     }
@@ -111,6 +117,7 @@ impl Pin {
             channel,
             min_security_version: 0,
             max_staleness,
+            requirements: Requirements::default(),
             root: root.to_vec(),
         })
     }
@@ -118,7 +125,7 @@ impl Pin {
     /// Encodes the pin.
     pub fn encode(&self) -> Vec<u8> {
         let text = |value: &str| Json::from(value);
-        json::encode_pretty(&Json::object([
+        let mut members = vec![
             ("schema", text(SCHEMA)),
             ("publisher_id", text(&self.publisher_id.to_string())),
             ("account", text(&self.account.to_hex())),
@@ -130,7 +137,13 @@ impl Pin {
             ),
             ("max_staleness_s", Json::from(self.max_staleness.as_secs())),
             ("root", text(&String::from_utf8_lossy(&self.root))),
-        ]))
+        ];
+        members.extend(self.requirements.to_members());
+        let members = members.into_iter();
+        let members = members
+            .map(|(name, json)| (name.to_owned(), json))
+            .collect();
+        json::encode_pretty(&Json::Object(members))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::header::Header;
 use crate::json::wrong;
 use crate::name::Name;
 use crate::release::Release;
+use crate::statement_keys::StatementKeys;
 use crate::targets::{Target, Targets};
 
 /// A file of a product.
@@ -31,6 +32,7 @@ pub struct Product {
     header: Header,
     targets: BTreeMap<Name, ProductTarget>,
     signers: BTreeSet<RoleKey>,
+    statement_keys: StatementKeys,
 }
 
 /// Why a role that is validly signed is not a product's.
@@ -87,6 +89,7 @@ impl Product {
             header: *role.header(),
             targets,
             signers: role.signers().clone(),
+            statement_keys: role.statement_keys().clone(),
         })
     }
 
@@ -104,6 +107,11 @@ impl Product {
     pub fn releases(&self) -> impl Iterator<Item = &Release> {
         let targets = self.targets.values();
         targets.filter_map(|target| target.release.as_ref())
+    }
+
+    /// Whose statements of its releases count.
+    pub fn statement_keys(&self) -> &StatementKeys {
+        &self.statement_keys
     }
 
     /// The keys whose signatures are valid.

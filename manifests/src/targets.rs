@@ -8,6 +8,7 @@ use crate::hashes::Hashes;
 use crate::header::Header;
 use crate::json::{Json, wrong};
 use crate::limits::{IMAGE_BYTES_MAX, PATH_BYTES_MAX, TARGETS_MAX};
+use crate::statement_keys::{self, StatementKeys};
 
 /// One published file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub struct Targets {
     header: Header,
     targets: BTreeMap<String, Target>,
     delegations: Delegations,
+    statement_keys: StatementKeys,
 }
 
 impl Targets {
@@ -39,12 +41,18 @@ impl Targets {
             header,
             targets,
             delegations,
+            statement_keys: StatementKeys::default(),
         }
     }
 
     /// The published files by path.
     pub fn targets(&self) -> &BTreeMap<String, Target> {
         &self.targets
+    }
+
+    /// Whose statements count.
+    pub fn statement_keys(&self) -> &StatementKeys {
+        &self.statement_keys
     }
 
     /// What it delegates.
@@ -66,6 +74,10 @@ impl Targets {
         if !self.delegations.is_empty() {
             members.insert("delegations".into(), self.delegations.to_json());
         }
+        if self.statement_keys != StatementKeys::default() {
+            let keys = self.statement_keys.to_json();
+            members.insert(statement_keys::MEMBER.into(), keys);
+        }
         Json::Object(members)
     }
 }
@@ -86,6 +98,7 @@ impl Metadata for Targets {
             header,
             targets,
             delegations: Delegations::parse(signed)?,
+            statement_keys: StatementKeys::parse(signed)?,
         })
     }
 

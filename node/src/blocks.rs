@@ -6,6 +6,7 @@ pub mod arrivals;
 pub mod fetch;
 pub mod frames;
 pub mod link;
+mod pace;
 pub mod partial;
 pub mod serve;
 pub mod store;

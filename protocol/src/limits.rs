@@ -111,6 +111,8 @@ pub const FRAME_BYTES_MAX: u32 = 256 * 1024 + 64;
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 8;
 /// Chunks that a peer may have asked of us and not yet got.
 pub const SERVE_QUEUE_MAX: usize = 64;
+/// Requests for chunks that we don't hold, on one stream: our map says what there is.
+pub const SERVE_REFUSALS_MAX: u32 = 1024;
 /// Peers of one download: with 8 chunks each under way, 40 MiB wait at most.
 pub const DOWNLOAD_PEERS_MAX: usize = 20;
 /// A peer must deliver a chunk at least this often while it owes one: 8.5 KiB/s.

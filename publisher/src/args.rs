@@ -42,6 +42,9 @@ enum Command {
     Delta(command::delta::DeltaCommand),
     /// Say what expires when, which key is where, and what would break; exit code 1 if something does
     Doctor,
+    /// What is known of a release beyond its metadata: list, add to, pack for auditors
+    #[command(subcommand)]
+    Evidence(command::evidence::EvidenceCommand),
     /// Copy what may be public into a folder that any web server can host
     Export(command::export::Args),
     /// Create keys, root, a product and the pin file for its devices: root init and product add in one
@@ -57,6 +60,10 @@ enum Command {
     /// Add products
     #[command(subcommand)]
     Product(command::role::ProductCommand),
+    /// Write the pin that devices get, with what they demand of releases
+    Pin(command::pin::Args),
+    /// Sign what an image was built from, in a build's job
+    Provenance(command::provenance::Args),
     /// Publish the staged change
     Publish,
     /// Sign a fresh snapshot and timestamp, for a timer
@@ -99,6 +106,9 @@ impl Program for Args {
             Command::Keys(command) => command::keys::run(&command, folder, output),
             Command::Log(command) => command::log::run(&command, folder, output),
             Command::Product(command) => command::role::run_product(&command, folder, output),
+            Command::Evidence(command) => command::evidence::run(&command, folder, output),
+            Command::Pin(args) => command::pin::run(&args, folder, output),
+            Command::Provenance(args) => command::provenance::run(&args, folder, output),
             Command::Publish => command::publish::run(folder, output),
             Command::Refresh => command::publish::refresh(folder, output),
             Command::Role(command) => command::role::run(&command, folder, output),

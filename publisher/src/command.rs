@@ -2,11 +2,14 @@
 
 pub mod delta;
 pub mod doctor;
+pub mod evidence;
 pub mod export;
 pub mod init;
 pub mod keys;
 pub mod list;
 pub mod log;
+pub mod pin;
+pub mod provenance;
 pub mod publish;
 pub mod release;
 pub mod role;

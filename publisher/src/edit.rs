@@ -10,6 +10,7 @@ use manifests::envelope::Metadata as _;
 use manifests::instant::UtcTime;
 use manifests::json::Json;
 use manifests::root::ACCOUNT;
+use manifests::statement_keys::{self, StatementKeys};
 use manifests::targets::Targets;
 
 /// The member of a product role that remembers counters of releases, which never go back.
@@ -346,6 +347,15 @@ pub fn set_newest(signed: &mut Json, (release, security): (u64, u64)) -> Result<
         ("security_version", Json::from(security)),
     ]);
     members(signed)?.insert(NEWEST.to_owned(), newest);
+    Ok(())
+}
+
+/// Names whose statements of a product's releases count.
+///
+/// # Errors
+/// [`CliError`] if the document is malformed.
+pub fn set_statement_keys(signed: &mut Json, keys: &StatementKeys) -> Result<(), CliError> {
+    members(signed)?.insert(statement_keys::MEMBER.to_owned(), keys.to_json());
     Ok(())
 }
 

@@ -7,10 +7,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use cli::durable::PathError;
+use manifests::digest::Sha256;
 use manifests::release::ImageFormat;
+use sha2::Digest as _;
 
 /// Entries of a directory, at most: what an agent extracts.
 pub const ENTRIES_MAX: usize = 100_000;
+
+/// Bytes hashed at a time.
+const HASHED_BYTES: usize = 256 << 10;
 
 /// What every header of an archive has, and where.
 const MAGIC: &[u8] = b"ustar";
@@ -36,6 +41,23 @@ pub fn open(path: &Path, scratch: &Path) -> Result<(ImageFormat, File, u64), Pat
     // The open file outlives its name: nothing is left behind however this ends.
     fs::remove_file(scratch).map_err(|error| PathError::new(scratch, error))?;
     Ok((ImageFormat::Tar, file, size))
+}
+
+/// SHA-256 of a file from where it stands to its end.
+///
+/// # Errors
+/// Those of reading.
+pub fn sha256(file: &mut impl Read) -> io::Result<Sha256> {
+    let (mut hasher, mut buffer) = (sha2::Sha256::new(), vec![0; HASHED_BYTES]);
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => return Ok(Sha256::new(hasher.finalize().into())),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(buffer.get(..count).unwrap_or_default());
+    }
 }
 
 /// Whether a file is a tar archive, by its first header. Reading goes on at its start.

@@ -13,6 +13,7 @@
 //! * [`publish`]: staged roles, snapshot, timestamp and head in one commit
 //! * [`head`], [`account_changes`]: the signed release head, and by whom
 //! * [`log`]: the transparency log: append, integrate, sign, ask witnesses, publish
+//! * [`evidence`], [`statements`]: what releases say of themselves in the log, and the proofs of that
 //! * [`detached`]: signatures beside an image, for minisign, signify, ssh-keygen and openssl
 //! * [`args`], [`command`]: the binary `streembit-publisher`
 #![allow(
@@ -30,6 +31,7 @@ pub mod compressed;
 pub mod deltas;
 pub mod detached;
 pub mod edit;
+pub mod evidence;
 pub mod head;
 pub mod image;
 pub mod known;
@@ -41,3 +43,4 @@ pub mod repository;
 pub mod settings;
 pub mod stage_file;
 pub mod staged;
+pub mod statements;

@@ -5,7 +5,8 @@
 //! log/tile/…             tiles and entry bundles, each written once
 //! log/tree               the newest tree that is on the disk whole: a checkpoint's text, unsigned
 //! log/signed             the newest checkpoint that the log signed, with the cosignatures so far
-//! log/checkpoint         the newest that witnesses enough have cosigned: what others are shown
+//! log/view               the newest that witnesses enough have cosigned, and how the log has grown to it
+//! log/checkpoint         the same checkpoint: what others are shown
 //! ```
 //!
 //! Appending, integrating, signing, asking witnesses and publishing are steps of their own, each durable on return.
@@ -15,15 +16,20 @@
 //! * [`pending`]: the queue
 //! * [`files`]: tiles and bundles in a folder
 //! * [`witnesses`]: asking them
+//! * [`opened`]: all of it, with key and policy
 
 pub mod files;
+pub mod opened;
 pub mod pending;
 pub mod witnesses;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cli::durable::{self, Access, PathError};
+use manifests::evidence::log_view::LogView;
+use manifests::limits::LOG_VIEW_BYTES_MAX;
 use tlog::checkpoint::Checkpoint;
 use tlog::edge::{Edge, EdgeError};
 use tlog::hash::Hash;
@@ -32,6 +38,7 @@ use tlog::log_proof::LogProof;
 use tlog::note::{Line, Note, Signed};
 use tlog::policy::{Accepted, Policy, Refusal};
 use tlog::proof::verify_consistency;
+use tlog::split_view::Prefix;
 use tlog::tile::Bundle;
 use tlog::tree::{Tree, TreeError};
 use tlog::vkey::VerifierKey;
@@ -42,6 +49,7 @@ use pending::{Pending, PendingError};
 const TREE: &str = "tree";
 const SIGNED: &str = "signed";
 const CHECKPOINT: &str = "checkpoint";
+const VIEW: &str = "view";
 
 /// Why the log can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +113,11 @@ impl Log {
             folder: folder.to_owned(),
             origin: origin.to_owned(),
         }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Its name.
@@ -247,8 +260,47 @@ impl Log {
     pub fn publish(&self, policy: &Policy, now: u64) -> Result<Accepted, LogError> {
         let note = self.signed()?.ok_or(LogError::Unsigned)?;
         let accepted = policy.accept(&note, now.saturating_add(CLOCK_SKEW_S))?;
+        self.put(
+            VIEW,
+            &self.view_of(&note, &accepted.checkpoint)?.to_string(),
+        )?;
         self.put(CHECKPOINT, &note.to_string())?;
         Ok(accepted)
+    }
+
+    /// What others are shown, if something is.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn view(&self) -> Result<Option<LogView>, LogError> {
+        let path = self.folder.join(VIEW);
+        let limit = u64::try_from(LOG_VIEW_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&path, limit)?;
+        let view = bytes.map(|bytes| LogView::parse(&bytes)).transpose();
+        view.map_err(|_| damaged(&path, "no view of a log"))
+    }
+
+    /// How the log has grown to a tree from each that was shown before.
+    fn view_of(&self, note: &Note, tree: &Checkpoint) -> Result<LogView, LogError> {
+        let mut roots: BTreeMap<u64, Hash> = BTreeMap::new();
+        if let Some(before) = self.view()? {
+            let prefixes = before.prefixes.iter();
+            roots.extend(prefixes.map(|(size, prefix)| (*size, prefix.root)));
+            let newest = self.parse(VIEW, &before.checkpoint)?;
+            roots.insert(newest.size, newest.root);
+        }
+        let files = self.files();
+        let grown = roots
+            .into_iter()
+            .filter(|(size, _)| (1..tree.size).contains(size));
+        let prefixes = grown.map(|(size, root)| {
+            let proof = Tree::new(&files, tree.size).consistency(size)?;
+            Ok((size, Prefix { root, proof }))
+        });
+        Ok(LogView {
+            prefixes: prefixes.collect::<Result<_, LogError>>()?,
+            checkpoint: note.clone(),
+        })
     }
 
     /// The proof that an entry is in a tree that the log signed.

@@ -12,15 +12,20 @@ use manifests::file_meta::FileMeta;
 use manifests::header::Header;
 use manifests::instant::UtcTime;
 use manifests::json::Json;
+use manifests::name::Name;
 use manifests::root::Role;
 use manifests::snapshot::Snapshot;
+use manifests::targets::Targets;
 use manifests::timestamp::Timestamp;
 
 use crate::change::Change;
+use crate::evidence::Evidence;
 use crate::head;
+use crate::log::opened::OpenLog;
 use crate::repository::{Files, Layout, TIMESTAMP, verify_with};
 use crate::settings::{self, Settings};
 use crate::staged::Lack;
+use crate::statements;
 
 /// The keys that every publication needs, opened before anything takes time.
 #[derive(Debug)]
@@ -92,6 +97,10 @@ pub fn publish(change: &Change, keys: &OnlineKeys) -> Result<Repository, CliErro
         }
         files.insert(format!("{version}.{role}.json"), bytes);
     }
+    let open = OpenLog::open(&layout.folder, settings)?;
+    if let Some(open) = &open {
+        check_stated(change, open)?;
+    }
     let root = staged.root(in_force)?;
     let header = Header {
         version: in_force.repository.timestamp.header().version + 1,
@@ -113,12 +122,58 @@ pub fn publish(change: &Change, keys: &OnlineKeys) -> Result<Repository, CliErro
             None => layout.read_metadata(request),
         }
     })?;
+    if let (Some(open), Some(log)) = (&open, &settings.log) {
+        log_metadata(
+            open,
+            &settings::resolve(&layout.folder, &log.statements)?,
+            change,
+        )?;
+    }
     write_head(layout, settings, (&next, &files), &keys.account, *now)?;
     layout.commit(&files)?;
     if let Err(error) = change.unstage() {
         tracing::warn!(%error, "published, and still staged until the next change");
     }
     Ok(next)
+}
+
+/// Refuses releases that devices with a policy would refuse: those whose statement isn't logged.
+fn check_stated(change: &Change, open: &OpenLog) -> Result<(), CliError> {
+    for (role, draft) in &change.staged.documents {
+        let before = change.in_force.repository.products.get(role);
+        let Ok(targets) = Targets::from_signed(draft.signed()) else {
+            continue;
+        };
+        for (path, target) in targets.targets() {
+            let Ok(name) = Name::parse(path) else {
+                continue;
+            };
+            let is_new = before.is_none_or(|before| !before.targets().contains_key(&name));
+            let custom = target.custom.as_ref();
+            let is_release = custom.is_some_and(|custom| custom.member("release").is_some());
+            if is_new && is_release && !statements::is_stated(open, &name) {
+                let message = format!("{name} is not in the log that witnesses have cosigned");
+                return Err(CliError::new(Exit::Quorum, message)
+                    .hint("streembit-publisher log update, then publish"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts the roles that change into the log.
+fn log_metadata(open: &OpenLog, uri: &str, change: &Change) -> Result<(), CliError> {
+    if change.staged.documents.is_empty() {
+        return Ok(());
+    }
+    let signer = Signer::open(uri)?;
+    let subject = Name::parse("metadata").context(Exit::No, "evidence")?;
+    let evidence = Evidence::of(open, &subject);
+    for (role, draft) in &change.staged.documents {
+        let version = draft.version().context(Exit::No, role)?;
+        evidence.sign_bytes(&format!("{version}.{role}"), &draft.encode(), &signer)?;
+    }
+    Ok(())
 }
 
 /// Signs with the keys at hand that the role has, and with those that it had: a device that has not
@@ -153,7 +208,9 @@ fn write_head(
     now: UtcTime,
 ) -> Result<(), CliError> {
     let channel = settings.channel_name()?;
-    let catalog = head::catalog(layout, next, files)?;
+    let mut catalog = head::catalog(layout, next, files)?;
+    head::add_evidence(&mut catalog, layout, settings, next)?;
+    let catalog = catalog.encode();
     let catalog = layout
         .store_blob(&mut catalog.as_slice(), |_| {})
         .context(Exit::No, "catalog")?;

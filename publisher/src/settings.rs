@@ -46,6 +46,11 @@ pub struct LogSettings {
     pub origin: String,
     /// Key URI of the Ed25519 key that signs checkpoints.
     pub key: String,
+    /// Key URI of the P-256 key that signs images and what releases say of themselves.
+    pub statements: String,
+    /// Whose provenance counts: builder ids, and their keys as key URIs or files of public keys (`….pem`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub builders: BTreeMap<String, String>,
 }
 
 /// A product.

@@ -197,7 +197,14 @@ impl State {
             headers: String::new(),
             tail: Tail::Close,
         };
-        let public = ["/metadata/", "/blobs/", "/targets/", "/trees/", "/heads/"];
+        let public = [
+            "/metadata/",
+            "/blobs/",
+            "/targets/",
+            "/trees/",
+            "/heads/",
+            "/log/",
+        ];
         let allowed = public.iter().any(|start| asked.path.starts_with(start));
         let file = self.folder.join(asked.path.trim_start_matches('/'));
         match fs::read(file) {

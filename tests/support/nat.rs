@@ -6,6 +6,8 @@
 //! bob   192.168.1.2 ── router 198.51.100.20 ─┘
 //! ```
 //!
+//! Relay and neighbour have IPv6 too, 2001:db8::1 and 2001:db8::2.
+//!
 //! The routers are Linux's own (nftables masquerade): they let in what belongs to a connection from within, and drop
 //! the rest.
 
@@ -32,6 +34,8 @@ pub struct Internet {
 
 /// Where the host with a public address is.
 pub const RELAY: &str = "198.51.100.1";
+/// Its address of IPv6.
+pub const RELAY_V6: &str = "2001:db8::1";
 /// All namespaces.
 const SPACES: [&str; 7] = [
     "sb-internet",
@@ -62,6 +66,9 @@ impl Internet {
         ip("-n sb-internet link set wires up")?;
         plug("sb-relay", "198.51.100.1/24")?;
         plug("sb-neighbour", "198.51.100.2/24")?;
+        for (host, address) in [("sb-relay", RELAY_V6), ("sb-neighbour", "2001:db8::2")] {
+            ip(&format!("-n {host} address add {address}/64 dev wan nodad"))?;
+        }
         for (home, router, outer) in [
             ("sb-alice", "sb-alice-router", "198.51.100.10/24"),
             ("sb-bob", "sb-bob-router", "198.51.100.20/24"),
@@ -84,6 +91,24 @@ impl Internet {
     pub fn set_line(&self, home: &str, is_up: bool) {
         let state = if is_up { "up" } else { "down" };
         ip(&format!("-n sb-{home}-router link set wan {state}")).unwrap();
+    }
+
+    /// Makes a home's line bad in both directions: it loses so many packets of a hundred, at random, carries so many
+    /// kbit/s, and no packet longer than `mtu` bytes.
+    pub fn worsen(&self, home: &str, lost_percent: u32, kbit: u32, mtu: u32) {
+        let router = format!("sb-{home}-router");
+        for (space, link) in [(&*format!("sb-{home}"), "wan"), (&*router, "lan")] {
+            ip(&format!("-n {space} link set {link} mtu {mtu}")).unwrap();
+            let limit = format!("dev {link} root tbf rate {kbit}kbit burst 5kb latency 500ms");
+            let mut limited = Command::new("tc");
+            limited.args(["-n", space, "qdisc", "add"]);
+            run(limited.args(limit.split(' '))).unwrap();
+        }
+        let lose =
+            format!("insert rule ip home through numgen random mod 100 < {lost_percent} drop");
+        let mut losing = Command::new("ip");
+        losing.args(["netns", "exec", &router, "nft", &lose]);
+        run(&mut losing).unwrap();
     }
 
     fn clear(&self) {

@@ -3,6 +3,7 @@
 pub mod crowd;
 mod hostile;
 pub mod kad_wire;
+pub mod raw_yamux;
 
 use std::fs;
 use std::path::PathBuf;
@@ -88,6 +89,15 @@ pub async fn put(node: &TestNode, key: &DhtKey, value: &[u8]) -> usize {
 pub async fn got(node: &TestNode, key: &DhtKey) -> Option<u64> {
     let found = node.handle.get(*key).await.unwrap();
     found.best.map(|(record, _)| record.seq())
+}
+
+/// Puts and look-ups still work between honest nodes.
+pub async fn is_served(nodes: &[TestNode], seed: u8) {
+    let (key, value) = account(seed, 1);
+    put(&nodes[0], &key, &value).await;
+    for node in nodes {
+        assert_eq!(got(node, &key).await, Some(1));
+    }
 }
 
 /// A node with a folder of its own.

@@ -23,6 +23,8 @@ pub struct Person {
     /// The network namespace that her node runs in, and where it listens.
     home: Option<&'static str>,
     listen: String,
+    /// Files and sockets that her node may open.
+    descriptors: Option<u32>,
     /// How much the node logs.
     verbosity: &'static str,
     node: Option<Running>,
@@ -34,6 +36,15 @@ impl Person {
     /// * `gate`: whom to enter the network by.
     pub fn start(name: &str, gate: Option<&Self>) -> Self {
         let mut person = Self::without_account(name, gate);
+        person.ok(&["account", "create", name]);
+        person.wake();
+        person
+    }
+
+    /// Makes an account and runs its node, which may open so many files and sockets.
+    pub fn start_with_descriptors(name: &str, descriptors: u32) -> Self {
+        let mut person = Self::without_account(name, None);
+        person.descriptors = Some(descriptors);
         person.ok(&["account", "create", name]);
         person.wake();
         person
@@ -69,6 +80,7 @@ impl Person {
             network: None,
             home: None,
             listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
+            descriptors: None,
             verbosity: "-v",
             node: None,
         }
@@ -92,15 +104,17 @@ impl Person {
         if let Some(network) = &self.network {
             args.extend(["--network", network]);
         }
-        let mut node = match self.home {
-            None => Running::start_logged("streembit", &args, self.path(), &self.log()),
-            Some(home) => {
-                let program = folder().join("streembit");
-                let into = ["ip", "netns", "exec", home, program.to_str().unwrap()];
-                let args = [&into[..], &args].concat();
-                Running::start_logged("/usr/bin/env", &args, self.path(), &self.log())
-            }
-        };
+        let mut before: Vec<String> = Vec::new();
+        if let Some(home) = self.home {
+            before.extend(["ip", "netns", "exec", home].map(str::to_owned));
+        }
+        if let Some(descriptors) = self.descriptors {
+            before.extend(["prlimit".to_owned(), format!("--nofile={descriptors}")]);
+        }
+        let program = folder().join("streembit");
+        before.push(program.to_str().unwrap().to_owned());
+        let args: Vec<&str> = before.iter().map(String::as_str).chain(args).collect();
+        let mut node = Running::start_logged("/usr/bin/env", &args, self.path(), &self.log());
         node.wait_for("an answer", || self.try_address());
         self.node = Some(node);
     }
@@ -121,6 +135,14 @@ impl Person {
     pub fn wake_loud(&mut self) {
         self.kill();
         self.verbosity = "-vvv";
+        self.wake();
+    }
+
+    /// Runs the node again, which listens at an address.
+    pub fn wake_at(&mut self, listen: &str, bootstrap: Option<String>) {
+        self.kill();
+        self.listen = listen.to_owned();
+        self.bootstrap = bootstrap;
         self.wake();
     }
 
@@ -196,6 +218,12 @@ impl Person {
     /// Where her node can be dialled.
     pub fn address(&self) -> String {
         self.try_address().unwrap()
+    }
+
+    /// The same, for bare sockets.
+    pub fn socket(&self) -> std::net::SocketAddr {
+        let parts: Vec<String> = self.address().split('/').map(str::to_owned).collect();
+        format!("{}:{}", parts[2], parts[4]).parse().unwrap()
     }
 
     fn try_address(&self) -> Option<String> {

@@ -129,6 +129,14 @@ impl Running {
         Self(command.spawn().unwrap())
     }
 
+    /// Sends a signal, such as `TERM`, and waits for the end; the exit code, if it ended by itself.
+    pub fn end_by(mut self, signal: &str) -> Option<i32> {
+        let pid = self.0.id().to_string();
+        let kill = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(kill.unwrap().success());
+        self.0.wait().unwrap().code()
+    }
+
     /// Waits for a condition while the program runs.
     pub fn wait_for<T>(&mut self, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;

@@ -20,8 +20,11 @@ use protocol::limits::HEAD_RECORD_BYTES_MAX;
 
 use super::Sources;
 use super::mirror::Mirror;
+use super::shelf::Shelf;
 use crate::device::Device;
 
+/// A source without evidence.
+static NOTHING: Catalog = Catalog::EMPTY;
 /// How long a node that knows nobody waits for its first peer.
 const FIRST_PEER_PATIENCE: Duration = Duration::from_secs(15);
 /// Between two looks whether a peer is known.
@@ -38,13 +41,26 @@ pub struct Checked {
     pub repository: Repository,
     /// `peers` or the mirror's URL.
     pub source: String,
-    /// The catalog, to be served to others.
-    pub catalog: Option<protocol::exchange::tree::Blob>,
+    /// The catalog, to be served to others, and what is in it.
+    pub catalog: Option<(protocol::exchange::tree::Blob, Catalog)>,
     /// The time at which nothing of it was expired.
     pub verified_at: UtcTime,
 }
 
 impl Checked {
+    /// Where evidence is taken from.
+    pub fn shelf<'a>(&'a self, sources: &'a Sources) -> Shelf<'a> {
+        let nothing = Shelf::Catalog(&NOTHING);
+        match &self.catalog {
+            Some((_, catalog)) => Shelf::Catalog(catalog),
+            None => {
+                let mut mirrors = sources.mirrors.iter();
+                let mirror = mirrors.find(|mirror| mirror.url() == self.source);
+                mirror.map_or(nothing, Shelf::Mirror)
+            }
+        }
+    }
+
     /// The timestamp's version.
     pub fn version(&self) -> u64 {
         self.repository.timestamp.header().version
@@ -170,7 +186,7 @@ async fn from_head(
     Ok(Checked {
         repository,
         source: "peers".to_owned(),
-        catalog: Some(head.catalog),
+        catalog: Some((head.catalog, catalog)),
         verified_at: UtcTime::from_unix(now),
     })
 }

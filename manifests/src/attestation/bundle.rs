@@ -17,6 +17,8 @@ use crate::json::{self, Json, JsonError, wrong};
 use crate::limits::{BUNDLE_BYTES_MAX, LOG_ENTRY_BYTES_MAX, SIGNATURE_BYTES_MAX};
 
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const FILE: &str = "messageSignature";
+const ENVELOPE: &str = "dsseEnvelope";
 
 /// What is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,43 @@ pub enum Content {
     },
     /// A payload with its type.
     Envelope(Envelope),
+}
+
+impl Content {
+    /// The member of a bundle that holds it: its name, and what is in it.
+    pub fn to_member(&self) -> (&'static str, Json) {
+        match self {
+            Self::File { sha256, signature } => {
+                let digest = Json::object([
+                    ("algorithm", "SHA2_256".into()),
+                    ("digest", base64(sha256.as_bytes())),
+                ]);
+                let signed = [("messageDigest", digest), ("signature", base64(signature))];
+                (FILE, Json::object(signed))
+            }
+            Self::Envelope(envelope) => (ENVELOPE, envelope.to_json()),
+        }
+    }
+
+    /// Reads whichever of the two members is there.
+    ///
+    /// # Errors
+    /// [`JsonError`] naming the member.
+    pub fn from_members(json: &Json) -> Result<Self, JsonError> {
+        match (json.member(FILE), json.member(ENVELOPE)) {
+            (Some(signed), None) => parse_file(signed),
+            (None, Some(envelope)) => Ok(Self::Envelope(Envelope::from_json(envelope)?)),
+            _ => Err(wrong(FILE, "there, or dsseEnvelope, and not both")),
+        }
+    }
+
+    /// What the log holds of it; `None` for a key that logs take no signatures of.
+    pub fn entry(&self, key: &PublicKey) -> Option<Vec<u8>> {
+        match self {
+            Self::File { sha256, signature } => hashedrekord(sha256, signature, key),
+            Self::Envelope(envelope) => hashedrekord(&envelope.digest(), &envelope.signature, key),
+        }
+    }
 }
 
 /// A signature, and that it was logged.
@@ -71,6 +110,14 @@ pub enum BundleError {
 }
 
 impl Bundle {
+    /// The payload that is signed, if it isn't a file.
+    pub const fn envelope(&self) -> Option<&Envelope> {
+        match &self.content {
+            Content::Envelope(envelope) => Some(envelope),
+            Content::File { .. } => None,
+        }
+    }
+
     /// Whether a key has signed a file, and the log holds that.
     ///
     /// * `latest`: see [`Policy::accept`].
@@ -84,7 +131,7 @@ impl Bundle {
         (policy, latest): (&Policy, u64),
     ) -> Result<Accepted, BundleError> {
         let Content::File { sha256, signature } = &self.content else {
-            return Err(wrong("messageSignature", "there").into());
+            return Err(wrong(FILE, "there").into());
         };
         if sha256 != file {
             return Err(BundleError::OtherFile(*sha256));
@@ -104,7 +151,7 @@ impl Bundle {
         (policy, latest): (&Policy, u64),
     ) -> Result<(&Envelope, Accepted), BundleError> {
         let Content::Envelope(envelope) = &self.content else {
-            return Err(wrong("dsseEnvelope", "there").into());
+            return Err(wrong(ENVELOPE, "there").into());
         };
         envelope.verify(key)?;
         let signed = (&envelope.digest(), envelope.signature.as_slice());
@@ -137,17 +184,7 @@ impl Bundle {
             ("publicKey", hint),
             ("tlogEntries", Json::Array(vec![self.entry_json()])),
         ]);
-        let content = match &self.content {
-            Content::File { sha256, signature } => {
-                let digest = Json::object([
-                    ("algorithm", "SHA2_256".into()),
-                    ("digest", base64(sha256.as_bytes())),
-                ]);
-                let signed = [("messageDigest", digest), ("signature", base64(signature))];
-                ("messageSignature", Json::object(signed))
-            }
-            Content::Envelope(envelope) => ("dsseEnvelope", envelope.to_json()),
-        };
+        let content = self.content.to_member();
         let media_type = ("mediaType", MEDIA_TYPE.into());
         let bundle = Json::object([media_type, ("verificationMaterial", material), content]);
         json::encode_pretty(&bundle)
@@ -201,11 +238,7 @@ impl Bundle {
         let [entry] = material.items("tlogEntries", 1)? else {
             return Err(wrong("tlogEntries", "exactly one").into());
         };
-        let content = match (json.member("messageSignature"), json.member("dsseEnvelope")) {
-            (Some(signed), None) => parse_file(signed)?,
-            (None, Some(envelope)) => Content::Envelope(Envelope::from_json(envelope)?),
-            _ => return Err(wrong("messageSignature", "there, or dsseEnvelope").into()),
-        };
+        let content = Content::from_members(&json)?;
         // The hint of the envelope is that of the bundle, or the verifiers of sigstore refuse it.
         if let Content::Envelope(envelope) = &content
             && envelope.key_hint != key_hint

@@ -7,6 +7,10 @@ use crate::limits::{PAYLOAD_BYTES_MAX, SUBJECTS_MAX};
 const TYPE: &str = "https://in-toto.io/Statement/v1";
 /// What is said of a release.
 pub const RELEASE: &str = "https://in-toto.io/attestation/release/v0.1";
+/// That a build was done again and came to the same bytes.
+pub const REBUILD: &str = "https://streembit.org/attestation/rebuild/v1";
+/// That a release is withdrawn.
+pub const YANK: &str = "https://streembit.org/attestation/yank/v1";
 /// What is said of a build.
 pub const SLSA_PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 

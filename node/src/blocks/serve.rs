@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::frames;
+use super::pace::Pace;
 use super::store::{BlobStore, Held};
 
 /// Streams served at once, each with a chunk in memory: 8 MiB.
@@ -64,7 +65,7 @@ pub(crate) async fn accept(mut control: libp2p_stream::Control, blobs: BlobStore
         return;
     };
     drop(control); // it would keep `incoming` open beyond the node's end
-    let mut slots: Vec<Slot> = Vec::new();
+    let (mut slots, mut pace): (Vec<Slot>, Pace) = (Vec::new(), Pace::default());
     while let Some((peer, stream)) = incoming.next().await {
         slots.retain(|slot| !slot.task.is_finished());
         // Beyond the limits the stream is dropped: the downloader sees its end and asks others.
@@ -73,8 +74,9 @@ pub(crate) async fn accept(mut control: libp2p_stream::Control, blobs: BlobStore
             continue;
         }
         let (blobs, used) = (blobs.clone(), LastUse::now());
-        let last_use = used.clone();
+        let (last_use, wait) = (used.clone(), pace.note(peer, Instant::now()));
         let task = tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
             if let Err(error) = serve(stream, blobs, last_use).await {
                 tracing::debug!(%peer, %error, "stream ended");
             }

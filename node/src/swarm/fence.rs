@@ -17,7 +17,8 @@ use super::addresses::{Scope, peer_of, scope};
 const ASKED_MAX: usize = 256;
 
 /// Knows where peers were met. Narrow addresses (this machine's, the local network's) are dialled only if we chose
-/// them ourselves, if that peer is connected from as near, or, for a peer we haven't met, if somebody is.
+/// them ourselves, if that peer is connected from as near, or, for a peer we haven't met, if everybody is: with a
+/// stranger from the internet about, neighbours are those that the local network told us of (mDNS).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fence(Arc<Mutex<Known>>);
 
@@ -71,8 +72,14 @@ impl Fence {
             .asked
             .iter()
             .any(|(asked, floor)| *asked == peer && reach >= *floor);
-        let floor = known.met.get(&peer).or_else(|| known.met.values().min());
-        is_asked || floor.is_some_and(|floor| reach >= *floor)
+        let is_met = |peer| known.met.get(peer).is_some_and(|floor| reach >= *floor);
+        let is_among_neighbours = || {
+            let mut floors = known.met.values();
+            !known.met.contains_key(&peer)
+                && floors.all(|floor| *floor != Scope::Global)
+                && known.met.values().any(|floor| reach >= *floor)
+        };
+        is_asked || is_met(&peer) || is_among_neighbours()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -151,11 +158,18 @@ mod tests {
         }
         assert!(fence.allows(&address("/ip4/198.51.100.7/tcp/1", other)));
 
-        // With a neighbour about, peers that nobody met may be neighbours too; the stranger is none.
-        fence.met(PeerId::random(), Scope::Private);
+        // A neighbour about changes nothing as long as strangers are: who named the address isn't known.
+        let neighbour = PeerId::random();
+        fence.met(neighbour, Scope::Private);
+        assert!(!fence.allows(&near(other)[1]));
+        assert!(!fence.allows(&near(stranger)[1]));
+        assert!(fence.allows(&near(neighbour)[1]));
+        assert!(!fence.allows(&near(neighbour)[0]));
+
+        // Among neighbours alone, peers that nobody met are neighbours too.
+        fence.left(&stranger);
         assert!(fence.allows(&near(other)[1]));
         assert!(!fence.allows(&near(other)[0]));
-        assert!(!fence.allows(&near(stranger)[1]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,14 +12,23 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tlog::limits::ADD_CHECKPOINT_BYTES_MAX;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 use super::{Answer, Witness};
 
-/// A request that takes longer is given up: nobody holds a connection for nothing.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections at once; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 64;
+/// A connection that takes longer is given up: nobody holds a place for nothing.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// After an error of accepting, mostly too few descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server, which ends when dropped.
 #[derive(Debug)]
@@ -46,26 +56,43 @@ pub async fn serve(listen: SocketAddr, witness: Witness) -> io::Result<Server> {
         .route("/{origin}/checkpoint", get(checkpoint))
         .layer(DefaultBodyLimit::max(ADD_CHECKPOINT_BYTES_MAX))
         .with_state(witness);
-    let task = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the witness is not served any more");
-        }
-    });
+    let task = tokio::spawn(accept(listener, router));
     Ok(Server { address, task })
 }
 
+/// Takes connections, one request each.
+async fn accept(listener: TcpListener, router: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    while let Ok(place) = places.clone().acquire_owned().await {
+        while connections.try_join_next().is_some() {}
+        let socket = match listener.accept().await {
+            Ok((socket, _)) => TokioIo::new(socket),
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the witness is not taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let router = TowerToHyperService::new(router.clone());
+        connections.spawn(async move {
+            let _place = place;
+            let served = http1::Builder::new()
+                .keep_alive(false)
+                .serve_connection(socket, router);
+            if let Ok(Err(error)) = timeout(CONNECTION_TIMEOUT, served).await {
+                tracing::debug!(%error, "a request to the witness came to nothing");
+            }
+        });
+    }
+}
+
 async fn add_checkpoint(State(witness): State<Witness>, body: Bytes) -> Answer {
-    in_time(witness.add_checkpoint(body.to_vec())).await
+    witness.add_checkpoint(body.to_vec()).await
 }
 
 async fn checkpoint(State(witness): State<Witness>, Path(origin): Path<String>) -> Answer {
-    in_time(witness.checkpoint(origin)).await
-}
-
-async fn in_time(answer: impl Future<Output = Answer>) -> Answer {
-    let late = |_| Answer::text(503, "not in time");
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, answer).await;
-    answer.unwrap_or_else(late)
+    witness.checkpoint(origin).await
 }
 
 impl IntoResponse for Answer {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::chunk_map::ChunkMap;
 use super::tree::Blob;
 use super::wire::{Frame, Refusal};
-use crate::limits::SERVE_QUEUE_MAX;
+use crate::limits::{SERVE_QUEUE_MAX, SERVE_REFUSALS_MAX};
 
 /// Something for the shell to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Serve {
     opened: Option<(Blob, ChunkMap)>,
     finding: bool,
     closed: bool,
+    /// Requests for what isn't held.
+    refused: u32,
     queue: VecDeque<u32>,
     outputs: VecDeque<Output>,
 }
@@ -84,16 +86,15 @@ impl Serve {
                     return self.close();
                 };
                 for chunk in first..end {
-                    let code = if !map.contains(chunk) {
-                        Refusal::NotHave
-                    } else if self.queue.len() >= SERVE_QUEUE_MAX {
-                        Refusal::Busy
-                    } else {
-                        self.queue.push_back(chunk);
-                        continue;
+                    let code = match () {
+                        () if !map.contains(chunk) => Refusal::NotHave,
+                        () if self.queue.len() >= SERVE_QUEUE_MAX => Refusal::Busy,
+                        () => {
+                            self.queue.push_back(chunk);
+                            continue;
+                        }
                     };
-                    let reject = Frame::Reject { chunk, code };
-                    return self.outputs.push_back(Output::Send(reject));
+                    return self.refuse(chunk, code);
                 }
             }
             Frame::Cancel { chunk } => self.queue.retain(|queued| *queued != chunk),
@@ -131,6 +132,18 @@ impl Serve {
         self.outputs
             .pop_front()
             .or_else(|| self.queue.pop_front().map(Output::SendChunk))
+    }
+
+    /// Rejects a chunk, and the rest of its run; ends the stream of one who goes on asking for what isn't held.
+    fn refuse(&mut self, chunk: u32, code: Refusal) {
+        if code == Refusal::NotHave {
+            self.refused = self.refused.saturating_add(1);
+        }
+        if self.refused > SERVE_REFUSALS_MAX {
+            return self.close();
+        }
+        let reject = Frame::Reject { chunk, code };
+        self.outputs.push_back(Output::Send(reject));
     }
 
     fn close(&mut self) {

@@ -26,6 +26,21 @@ impl Blob {
         hex::encode(self.root)
     }
 
+    /// Root and size, `HEX-SIZE`: whoever may name a blob by a wrong size must not mean the right one.
+    pub fn address(&self) -> String {
+        format!("{}-{}", self.name(), self.size)
+    }
+
+    /// Reads an address.
+    pub fn from_address(text: &str) -> Option<Self> {
+        let (digits, size) = text.split_once('-')?;
+        let mut root = [0; 32];
+        hex::decode_to_slice(digits, &mut root).ok()?;
+        let size = size.parse().ok()?;
+        let blob = Self { root, size };
+        (blob.address() == text).then_some(blob)
+    }
+
     /// How many chunks the blob has.
     pub fn chunk_count(&self) -> u32 {
         u32::try_from(self.size.div_ceil(CHUNK_BYTES)).unwrap_or(u32::MAX)

@@ -19,6 +19,8 @@ use protocol::limits::HEAD_RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
 use crate::detached::Format;
+use crate::evidence;
+use crate::log::opened::{FOLDER, POLICY};
 use crate::repository::{Layout, OWN_CLOCK, TIMESTAMP, names_in_force, releases};
 use crate::settings::Settings;
 
@@ -58,6 +60,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     public.create().context(Exit::No, "export")?;
     let catalog = catalog(&layout, &settings, &repository)?;
     let mut files = blobs(&layout, &public, &repository, catalog);
+    files.extend(log(&layout, &public)?);
     let immutable = files.len();
     files.extend(metadata(
         &layout,
@@ -87,6 +90,35 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
 }
 
 type Copies = Vec<(PathBuf, PathBuf)>;
+
+/// Files of the log that others are shown and that never change; the view comes with the metadata.
+fn log(layout: &Layout, public: &Layout) -> Result<Copies, CliError> {
+    let (from, to) = (layout.folder.join(FOLDER), public.folder.join(FOLDER));
+    let mut copies = Vec::new();
+    let mut folders = ["tile", "evidence", "preimages"]
+        .map(PathBuf::from)
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        let paths = evidence::list(&from.join(&folder))?;
+        for path in paths {
+            let Some(name) = path.file_name() else {
+                continue;
+            };
+            let inner = folder.join(name);
+            if path.is_dir() {
+                folders.push(inner);
+            } else if !inner.to_string_lossy().ends_with(evidence::QUEUED) {
+                copies.push((path, to.join(inner)));
+            }
+        }
+    }
+    for (_, to) in &copies {
+        if let Some(folder) = to.parent() {
+            durable::create_folder(folder).context(Exit::No, "export")?;
+        }
+    }
+    Ok(copies)
+}
 
 /// Files named by their content: images under both names, deltas, the catalog.
 fn blobs(
@@ -144,6 +176,13 @@ fn metadata(
     let mut names = names_in_force(repository);
     names.push(TIMESTAMP.to_owned());
     let mut copies = Vec::new();
+    // The whole before the newest that it is named by.
+    for name in [POLICY, "view", "checkpoint"] {
+        let from = layout.folder.join(FOLDER).join(name);
+        if from.exists() {
+            copies.push((from, public.folder.join(FOLDER).join(name)));
+        }
+    }
     let mut tree = |blob: &Blob| copies.push((layout.tree(blob), public.tree(blob)));
     for release in releases(repository) {
         tree(&blob_of(&release.image));

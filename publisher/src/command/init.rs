@@ -21,7 +21,7 @@ use crate::repository::{Files, Layout};
 use crate::settings::{self, KeyUris, Lives, ProductSettings, Settings, path_in};
 
 /// How old the newest timestamp may be before a device reports that it is cut off.
-const STALENESS: Duration = Duration::from_secs(14 * 86_400);
+pub const STALENESS: Duration = Duration::from_secs(14 * 86_400);
 
 /// What root and top-level roles are made of
 #[derive(Clone, Debug, clap::Args)]

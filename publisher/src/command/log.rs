@@ -1,28 +1,23 @@
 //! `streembit-publisher log`: the transparency log of this repository. Each step can be run by itself, and again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cli::durable::{self, Access, Lock};
+use cli::durable::{self, Access};
 use cli::exit::Context as _;
-use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
 use keys::Algorithm;
 use serde_json::{Value, json};
-use tlog::limits::{ENTRY_BYTES_MAX, POLICY_BYTES_MAX};
-use tlog::note::{Line, Note};
-use tlog::policy::{Accepted, Policy, Refusal};
-use tlog::vkey::{Scheme, VerifierKey};
+use tlog::limits::ENTRY_BYTES_MAX;
+use tlog::note::Note;
 
 use crate::command::keys::new_key;
-use crate::log::witnesses::{self, Asked};
-use crate::log::{Log, LogError};
+use crate::evidence;
+use crate::log::LogError;
+use crate::log::opened::{FOLDER, OpenLog, POLICY, read_policy, verifier_key};
 use crate::repository::Layout;
 use crate::settings::{self, LogSettings, Settings};
-
-/// Folder of the log, and its policy in it.
-const FOLDER: &str = "log";
-const POLICY: &str = "policy";
 
 /// What to do with the log
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -68,21 +63,15 @@ pub struct InitArgs {
     /// Sign checkpoints with this Ed25519 key [default: a new one]
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
+    /// Sign images and statements with this P-256 key [default: a new one]
+    #[arg(long, value_name = "KEY")]
+    pub statements: Option<String>,
     /// Logs and witnesses that count (C2SP tlog-policy) [default: this log, and no witnesses]
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Don't encrypt the new key
+    /// Don't encrypt the new keys
     #[arg(long)]
     pub no_passcode: bool,
-}
-
-/// The log of a repository, with its key and its policy.
-struct Open {
-    log: Log,
-    key: VerifierKey,
-    uri: String,
-    policy: Policy,
-    _lock: Lock,
 }
 
 /// Runs `streembit-publisher log`.
@@ -93,10 +82,21 @@ pub fn run(command: &LogCommand, folder: &Path, output: Output) -> Result<Exit, 
     if let LogCommand::Init(args) = command {
         return init(args, folder, output);
     }
-    let open = Open::new(folder)?;
+    let lock = Layout::new(folder).lock()?;
+    let settings = Settings::load(folder)?;
+    let open = OpenLog::open(folder, &settings)?.ok_or_else(|| {
+        CliError::new(Exit::Usage, "this repository has no log")
+            .hint("streembit-publisher log init --origin NAME")
+    })?;
+    let done = carry_out(command, &open, output);
+    drop(lock);
+    done
+}
+
+fn carry_out(command: &LogCommand, open: &OpenLog, output: Output) -> Result<Exit, CliError> {
     match command {
         LogCommand::Init(_) => {}
-        LogCommand::Append { files } => return open.append(files, output),
+        LogCommand::Append { files } => return append(open, files, output),
         LogCommand::Integrate => {
             open.integrate()?;
         }
@@ -106,13 +106,14 @@ pub fn run(command: &LogCommand, folder: &Path, output: Output) -> Result<Exit, 
         LogCommand::Witness => open.witness(output)?,
         LogCommand::Publish => {
             open.publish()?;
+            evidence::complete(open)?;
         }
-        LogCommand::Update => open.update(output)?,
-        LogCommand::Prove { index, out } => return open.prove(*index, out.as_deref(), output),
-        LogCommand::Verify => return open.verify(output),
+        LogCommand::Update => evidence::update(open, output)?,
+        LogCommand::Prove { index, out } => return prove(open, *index, out.as_deref(), output),
+        LogCommand::Verify => return verify(open, output),
         LogCommand::Show => {}
     }
-    open.show(output)
+    show(open, output)
 }
 
 fn init(args: &InitArgs, folder: &Path, output: Output) -> Result<Exit, CliError> {
@@ -129,6 +130,13 @@ fn init(args: &InitArgs, folder: &Path, output: Output) -> Result<Exit, CliError
             new_key(folder, "log", Algorithm::Ed25519, protection)?
         }
     };
+    let statements = match &args.statements {
+        Some(uri) => settings::given(folder, uri)?,
+        None => {
+            let protection = crate::command::keys::protection(args.no_passcode);
+            new_key(folder, "statements", Algorithm::P256, protection)?
+        }
+    };
     let key = verifier_key(folder, &args.origin, &uri)?;
     let policy = match &args.policy {
         Some(path) => read_policy(path)?.0,
@@ -140,6 +148,8 @@ fn init(args: &InitArgs, folder: &Path, output: Output) -> Result<Exit, CliError
     settings.log = Some(LogSettings {
         origin: args.origin.clone(),
         key: uri,
+        statements,
+        builders: BTreeMap::new(),
     });
     settings.save(folder)?;
     let text = format!(
@@ -150,172 +160,82 @@ fn init(args: &InitArgs, folder: &Path, output: Output) -> Result<Exit, CliError
     Ok(Exit::Done)
 }
 
-fn verifier_key(folder: &Path, origin: &str, uri: &str) -> Result<VerifierKey, CliError> {
-    let public = Signer::public_of(&settings::resolve(folder, uri)?)?;
-    let key = VerifierKey::new(origin, Scheme::Note(public));
-    let key = key.context(Exit::Usage, format_args!("log {origin:?}"));
-    key.map_err(|error| error.hint("a host name without a path, and an Ed25519 key"))
+fn append(open: &OpenLog, files: &[PathBuf], output: Output) -> Result<Exit, CliError> {
+    let limit = u64::try_from(ENTRY_BYTES_MAX).unwrap_or(u64::MAX);
+    let read = |path: &PathBuf| durable::read(path, limit).context(Exit::No, "entry");
+    let entries = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let first = open.log.append(entries.iter().map(Vec::as_slice));
+    let first = first?;
+    let text = format!("queued      {} from number {first}", entries.len());
+    output.result(&json!({ "first": first, "count": entries.len() }), text)?;
+    Ok(Exit::Done)
 }
 
-fn read_policy(path: &Path) -> Result<(Vec<u8>, Policy), CliError> {
-    let limit = u64::try_from(POLICY_BYTES_MAX).unwrap_or(u64::MAX);
-    let bytes = durable::read(path, limit).context(Exit::Usage, "policy")?;
-    let policy = Policy::parse(&bytes).context(Exit::Usage, path.display())?;
-    Ok((bytes, policy))
+fn prove(open: &OpenLog, index: u64, out: Option<&Path>, output: Output) -> Result<Exit, CliError> {
+    let checkpoint = open.log.checkpoint()?;
+    let checkpoint = checkpoint.ok_or(LogError::Unsigned)?;
+    let proof = open.log.prove(index, checkpoint)?.to_string();
+    match out {
+        Some(path) => {
+            fs::write(path, &proof).context(Exit::No, path.display())?;
+            output.result(
+                &json!({ "file": path }),
+                format_args!("proof       {}", path.display()),
+            )?;
+        }
+        None => output.result(&json!({ "proof": proof }), &proof)?,
+    }
+    Ok(Exit::Done)
 }
 
-impl From<LogError> for CliError {
-    fn from(error: LogError) -> Self {
-        let (exit, hint) = match &error {
-            LogError::Refused(Refusal::Quorum(_)) => (
-                Exit::Quorum,
-                "streembit-publisher log witness, then log publish",
-            ),
-            LogError::Unsigned => (Exit::No, "streembit-publisher log update"),
-            LogError::Forked(_) => (
-                Exit::Equivocation,
-                "sign nothing but the newest copy of the log: bring that back",
-            ),
-            _ => (Exit::No, "streembit-publisher log verify"),
-        };
-        Self::from_error(exit, "log", &error).hint(hint)
-    }
+fn verify(open: &OpenLog, output: Output) -> Result<Exit, CliError> {
+    let tree = open.log.verify()?;
+    let text = format!(
+        "log         {}\nentries     {}, all as signed",
+        tree.origin, tree.size
+    );
+    output.result(&json!({ "origin": tree.origin, "size": tree.size }), text)?;
+    Ok(Exit::Done)
 }
 
-impl Open {
-    fn new(folder: &Path) -> Result<Self, CliError> {
-        let settings = Settings::load(folder)?;
-        let log = settings.log.ok_or_else(|| {
-            CliError::new(Exit::Usage, "this repository has no log")
-                .hint("streembit-publisher log init --origin NAME")
-        })?;
-        let lock = Layout::new(folder).lock()?;
-        let place = folder.join(FOLDER);
-        Ok(Self {
-            key: verifier_key(folder, &log.origin, &log.key)?,
-            uri: settings::resolve(folder, &log.key)?,
-            policy: read_policy(&place.join(POLICY))?.1,
-            log: Log::new(&place, &log.origin),
-            _lock: lock,
-        })
+fn show(open: &OpenLog, output: Output) -> Result<Exit, CliError> {
+    let tree = open.log.tree()?;
+    let (signed, published) = (open.log.signed()?, open.log.checkpoint()?);
+    let size = |note: &Option<Note>| note.as_ref().and_then(size_of);
+    let cosigned = signed
+        .as_ref()
+        .map(|note| cosigners(open, note))
+        .unwrap_or_default();
+    let mut text = format!(
+        "log         {}\nentries     {}\nsigned      {}\npublished   {}\n",
+        open.key,
+        tree.size,
+        size(&signed).map_or_else(|| "nothing".to_owned(), |size| size.to_string()),
+        size(&published).map_or_else(|| "nothing".to_owned(), |size| size.to_string()),
+    );
+    for (name, is_there) in &cosigned {
+        let said = if *is_there { "cosigned" } else { "missing" };
+        text.push_str(&format!("witness     {name}  {said}\n"));
     }
+    let names = |is_there: bool| -> Vec<&str> {
+        let of = cosigned.iter().filter(|(_, there)| *there == is_there);
+        of.map(|(name, _)| name.as_str()).collect()
+    };
+    let value: Value = json!({
+        "key": open.key.to_string(), "origin": open.log.origin(), "size": tree.size,
+        "root": tree.root.to_string(), "signed": size(&signed), "published": size(&published),
+        "cosigned": names(true), "missing": names(false),
+    });
+    output.result(&value, text)?;
+    Ok(Exit::Done)
+}
 
-    fn append(&self, files: &[PathBuf], output: Output) -> Result<Exit, CliError> {
-        let limit = u64::try_from(ENTRY_BYTES_MAX).unwrap_or(u64::MAX);
-        let read = |path: &PathBuf| durable::read(path, limit).context(Exit::No, "entry");
-        let entries = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let first = self.log.append(entries.iter().map(Vec::as_slice));
-        let first = first?;
-        let text = format!("queued      {} from number {first}", entries.len());
-        output.result(&json!({ "first": first, "count": entries.len() }), text)?;
-        Ok(Exit::Done)
-    }
-
-    fn integrate(&self) -> Result<u64, CliError> {
-        Ok(self.log.integrate()?.size)
-    }
-
-    fn sign(&self) -> Result<Note, CliError> {
-        let signer = Signer::open(&self.uri)?;
-        self.log.sign(&self.key, |text| signer.sign(text))
-    }
-
-    fn witness(&self, output: Output) -> Result<(), CliError> {
-        let known = self.log.checkpoint()?;
-        let runtime = tokio::runtime::Runtime::new().context(Exit::No, "runtime")?;
-        let asked = witnesses::ask(&self.log, self.policy.witnesses(), known.as_ref());
-        let asked: Vec<Asked> = runtime.block_on(asked)?;
-        let mut lines: Vec<Line> = Vec::new();
-        for Asked { name, answer } in asked {
-            match answer {
-                Ok(line) => lines.push(line),
-                Err(why) => output.note(format_args!("witness     {name}: {why}")),
-            }
-        }
-        let witnesses = self.policy.witnesses().iter().map(|party| &party.key);
-        let keys = std::iter::once(&self.key).chain(witnesses);
-        self.log.add_cosignatures(lines, keys)?;
-        Ok(())
-    }
-
-    fn publish(&self) -> Result<Accepted, CliError> {
-        Ok(self.log.publish(&self.policy, node::clock::unix_now())?)
-    }
-
-    fn update(&self, output: Output) -> Result<(), CliError> {
-        self.integrate()?;
-        self.sign()?;
-        self.witness(output)?;
-        self.publish()?;
-        Ok(())
-    }
-
-    fn prove(&self, index: u64, out: Option<&Path>, output: Output) -> Result<Exit, CliError> {
-        let checkpoint = self.log.checkpoint()?;
-        let checkpoint = checkpoint.ok_or(LogError::Unsigned)?;
-        let proof = self.log.prove(index, checkpoint)?.to_string();
-        match out {
-            Some(path) => {
-                fs::write(path, &proof).context(Exit::No, path.display())?;
-                output.result(
-                    &json!({ "file": path }),
-                    format_args!("proof       {}", path.display()),
-                )?;
-            }
-            None => output.result(&json!({ "proof": proof }), &proof)?,
-        }
-        Ok(Exit::Done)
-    }
-
-    fn verify(&self, output: Output) -> Result<Exit, CliError> {
-        let tree = self.log.verify()?;
-        let text = format!(
-            "log         {}\nentries     {}, all as signed",
-            tree.origin, tree.size
-        );
-        output.result(&json!({ "origin": tree.origin, "size": tree.size }), text)?;
-        Ok(Exit::Done)
-    }
-
-    fn show(&self, output: Output) -> Result<Exit, CliError> {
-        let tree = self.log.tree()?;
-        let (signed, published) = (self.log.signed()?, self.log.checkpoint()?);
-        let size = |note: &Option<Note>| note.as_ref().and_then(size_of);
-        let cosigned = signed
-            .as_ref()
-            .map(|note| self.cosigners(note))
-            .unwrap_or_default();
-        let mut text = format!(
-            "log         {}\nentries     {}\nsigned      {}\npublished   {}\n",
-            self.key,
-            tree.size,
-            size(&signed).map_or_else(|| "nothing".to_owned(), |size| size.to_string()),
-            size(&published).map_or_else(|| "nothing".to_owned(), |size| size.to_string()),
-        );
-        for (name, is_there) in &cosigned {
-            let said = if *is_there { "cosigned" } else { "missing" };
-            text.push_str(&format!("witness     {name}  {said}\n"));
-        }
-        let names = |is_there: bool| -> Vec<&str> {
-            let of = cosigned.iter().filter(|(_, there)| *there == is_there);
-            of.map(|(name, _)| name.as_str()).collect()
-        };
-        let value: Value = json!({
-            "key": self.key.to_string(), "origin": self.log.origin(), "size": tree.size,
-            "root": tree.root.to_string(), "signed": size(&signed), "published": size(&published),
-            "cosigned": names(true), "missing": names(false),
-        });
-        output.result(&value, text)?;
-        Ok(Exit::Done)
-    }
-
-    /// The policy's witnesses, and whether each has cosigned.
-    fn cosigners(&self, note: &Note) -> Vec<(String, bool)> {
-        let witnesses = self.policy.witnesses().iter();
-        witnesses
-            .map(|party| (party.name.clone(), note.signed_by(&party.key).is_some()))
-            .collect()
-    }
+/// The policy's witnesses, and whether each has cosigned.
+fn cosigners(open: &OpenLog, note: &Note) -> Vec<(String, bool)> {
+    let witnesses = open.policy.witnesses().iter();
+    witnesses
+        .map(|party| (party.name.clone(), note.signed_by(&party.key).is_some()))
+        .collect()
 }
 
 fn size_of(note: &Note) -> Option<u64> {

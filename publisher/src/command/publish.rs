@@ -11,9 +11,12 @@ use serde_json::json;
 use crate::change::Change;
 use crate::command::keys::roles;
 use crate::edit;
+use crate::evidence;
+use crate::log::opened::OpenLog;
 use crate::preview::Preview;
 use crate::publish::{OnlineKeys, publish};
 use crate::repository::product_of;
+use crate::statements;
 
 /// Options of yank
 #[derive(Clone, Debug, clap::Args)]
@@ -33,7 +36,9 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let mut change = Change::open_staged(folder)?;
     output.note(Preview::text(&change.preview()));
     let keys = OnlineKeys::open(&change)?;
+    update_log(&change, output)?;
     let next = publish(&change, &keys)?;
+    update_log(&change, output)?;
     for retired in change
         .settings
         .retire(folder, &roles(&next), next.root.account())
@@ -51,6 +56,7 @@ pub fn run(folder: &Path, output: Output) -> Result<Exit, CliError> {
 pub fn refresh(folder: &Path, output: Output) -> Result<Exit, CliError> {
     let change = Change::open_unstaged(folder)?;
     let keys = OnlineKeys::open(&change)?;
+    update_log(&change, output)?;
     report(&publish(&change, &keys)?, "refreshed", output)
 }
 
@@ -67,19 +73,43 @@ pub fn yank(args: &YankArgs, folder: &Path, output: Output) -> Result<Exit, CliE
         let release = target.release.as_ref();
         release.is_some_and(|release| release.version == args.version)
     });
-    let name = found.map(|(name, _)| name.to_string()).ok_or_else(|| {
+    let (name, target) = found.ok_or_else(|| {
         CliError::new(Exit::No, format_args!("no release {}", args.version))
             .hint("streembit-publisher list")
     })?;
+    let (name, target) = (name.clone(), target.clone());
     change.edit(product.as_str(), |signed| {
-        edit::remove_target(signed, &name)
+        edit::remove_target(signed, name.as_str())
     })?;
+    let open = OpenLog::open(folder, &change.settings)?;
+    if let (Some(open), Some(log), Some(release)) = (&open, &change.settings.log, &target.release) {
+        statements::withdraw((open, log), folder, (&name, &target.sha256), release)?;
+    }
     output.note(Preview::text(&change.preview()));
     change.sign_with_keys_here(output)?;
     if !change.lacks()?.is_empty() {
         change.save()?;
     }
-    report(&publish(&change, &keys)?, "yanked", output)
+    let next = publish(&change, &keys)?;
+    update_log(&change, output)?;
+    report(&next, "yanked", output)
+}
+
+/// Brings the log up to what was done, if there is one. That witnesses are away stops nothing but releases, which
+/// [`publish`] asks for itself.
+fn update_log(change: &Change, output: Output) -> Result<(), CliError> {
+    let Some(open) = OpenLog::open(&change.layout.folder, &change.settings)? else {
+        return Ok(());
+    };
+    match evidence::update(&open, output) {
+        Err(error) if error.exit == Exit::Quorum => {
+            output.note(format_args!(
+                "log         {error}: streembit-publisher log update"
+            ));
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 fn report(next: &Repository, word: &str, output: Output) -> Result<Exit, CliError> {

@@ -14,10 +14,13 @@ use manifests::release::{Content, ImageFormat, Release};
 use crate::bases::Wanted;
 use crate::change::Change;
 use crate::deltas::{self, Made};
+use crate::evidence;
+use crate::log::opened::OpenLog;
 use crate::preview::Preview;
 use crate::publish::{OnlineKeys, publish};
 use crate::repository::{StoredBlob, product_of};
 use crate::settings::Settings;
+use crate::statements::{self, Attachments, Stated};
 use crate::{compressed, edit, image, settings};
 
 mod report;
@@ -50,6 +53,9 @@ pub struct Args {
     /// Make deltas from this release too, however old (repeatable)
     #[arg(long, value_name = "VERSION")]
     pub from: Vec<String>,
+    /// What is said of it in the log
+    #[command(flatten)]
+    pub attachments: Attachments,
 }
 
 /// Runs `release`.
@@ -64,6 +70,13 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         named: &args.from,
     };
     wanted.check(product_of(&change.in_force.repository, &product)?)?;
+    let open = OpenLog::open(folder, &change.settings)?;
+    if open.is_none() && !args.attachments.is_empty() {
+        let message = "provenance, lists of components and attachments need a log";
+        return Err(
+            CliError::new(Exit::Usage, message).hint("streembit-publisher log init --origin NAME")
+        );
+    }
     // Keys first: a wrong passcode must not cost an hour of delta making.
     let keys = OnlineKeys::open(&change)?;
     let delegations = change.in_force.repository.targets.delegations();
@@ -81,8 +94,14 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         sha256: stored.sha256,
         release: Some(release.clone()),
     };
+    let log = change.settings.log.clone();
+    let statement_keys = log.as_ref().map(|log| statements::keys(folder, log));
+    let statement_keys = statement_keys.transpose()?;
     change.edit(product.as_str(), |signed| {
         edit::add_target(signed, name.as_str(), target.to_target().to_json())?;
+        if let Some(keys) = &statement_keys {
+            edit::set_statement_keys(signed, keys)?;
+        }
         edit::set_newest(signed, (release.release, release.security_version))
     })?;
     change
@@ -93,6 +112,16 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     let demands = change.staged.demands(&change.in_force)?;
     for signer in &signers {
         change.staged.sign(&demands, signer)?;
+    }
+    let stated = Stated {
+        name: &name,
+        stored: &stored,
+        release: &release,
+    };
+    if let (Some(open), Some(log)) = (&open, &log) {
+        statements::state((open, log), &change.layout, stated, &args.attachments)?;
+        // What is made stays, until witnesses have seen that it was.
+        evidence::update(open, output).or_else(|error| change.save().and(Err(error)))?;
     }
     if !change.lacks()?.is_empty() {
         // Another has to approve it: what is made stays.

@@ -17,6 +17,7 @@ use protocol::exchange::tree::Blob;
 use protocol::limits::HEAD_RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
+use crate::head;
 use crate::repository::{Layout, OWN_CLOCK, releases};
 use crate::settings::Settings;
 
@@ -166,6 +167,7 @@ impl Seeder {
 
     async fn serve(&mut self, loaded: &Loaded) -> Result<(), CliError> {
         let mut blobs = BTreeSet::from([loaded.head.0.catalog]);
+        blobs.extend(head::whole_view(&self.layout, &loaded.head.0.catalog)?);
         for release in releases(&loaded.repository) {
             blobs.insert(blob_of(&release.image));
             blobs.extend(release.deltas.iter().map(|delta| blob_of(&delta.blob)));

@@ -12,8 +12,12 @@ use super::section;
 
 const DOCUMENT: &str = "docs/benchmarks.md";
 const NAME: &str = "node";
-/// Resident MiB that a leaf may have, and a full node.
-const GOALS: [(&str, f64); 2] = [("leaf", 12.0), ("full", 32.0)];
+/// What is measured: the mode, whether among other nodes, and the resident MiB that it may have.
+const GOALS: [(&str, bool, f64); 3] = [
+    ("leaf", false, 12.0),
+    ("leaf", true, 12.0),
+    ("full", true, 32.0),
+];
 /// Other nodes around the one that is measured.
 const PEERS: usize = 4;
 
@@ -97,8 +101,11 @@ fn measure(root: &Path, plan: &Plan) -> Result<Vec<Figure>, Failure> {
         others.push(node.start(&program, "full")?);
     }
     let mut measured = Vec::new();
-    for (mode, goal) in GOALS {
-        let node = Node::new(&program, folder.path(), mode, std::slice::from_ref(&named))?;
+    for (mode, is_among, goal) in GOALS {
+        let entrance = is_among.then_some(&named).into_iter().cloned();
+        let entrance: Vec<String> = entrance.collect();
+        let name = format!("{mode}-{}", entrance.len());
+        let node = Node::new(&program, folder.path(), &name, &entrance)?;
         measured.push((mode, goal, node.start(&program, mode)?, node));
     }
     thread::sleep(Duration::from_secs(plan.seconds));
@@ -243,7 +250,7 @@ fn mib(kib: u64) -> f64 {
 
 fn table(figures: &[Figure], plan: &Plan) -> String {
     let mut text = format!(
-        "`streembit run`, release profile, {} s after the start, among {PEERS} full nodes on loopback:\n\n\
+        "`streembit run`, release profile, {} s after the start, alone and among {PEERS} full nodes on loopback:\n\n\
          | mode | resident | of it not of files | most | goal | threads | peers |\n|-|-:|-:|-:|-:|-:|-:|\n",
         plan.seconds
     );

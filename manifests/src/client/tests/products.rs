@@ -127,6 +127,7 @@ fn device_starts_with_the_root_of_its_pin() {
         channel: name("stable"),
         min_security_version: 1,
         max_staleness: Duration::from_secs(86400),
+        requirements: crate::pin::requirements::Requirements::default(),
         root,
     };
     let mut stored = Stored::from_pin(&pin);

@@ -181,3 +181,24 @@ fn tells_of_a_map_that_grew_and_serves_from_it() {
     serve.handle(Frame::Request { first: 9, count: 1 });
     assert_eq!(serve.poll(), Some(Output::SendChunk(9)));
 }
+
+#[test]
+fn ends_the_stream_of_one_who_keeps_asking_for_what_is_not_held_p58() {
+    let mut serve = Serve::new();
+    serve.handle(Frame::Open(blob()));
+    let mut map = ChunkMap::empty(10);
+    map.insert(0);
+    serve.opened(blob(), Some(map));
+    let mut answers = 0;
+    for _ in 0..100_000 {
+        serve.handle(Frame::Request { first: 1, count: 1 });
+        while let Some(output) = serve.poll() {
+            answers += 1;
+            if output == Output::Close {
+                assert_eq!(answers, SERVE_REFUSALS_MAX + 3, "found, map, refusals, end");
+                return;
+            }
+        }
+    }
+    panic!("never ended");
+}

@@ -1,0 +1,105 @@
+//! What the device last saw of the log: its checkpoint, and the policy if it has changed since the pin.
+
+use std::path::{Path, PathBuf};
+
+use cli::durable::{self, Access};
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use tlog::checkpoint::Checkpoint;
+use tlog::limits::{NOTE_BYTES_MAX, POLICY_BYTES_MAX};
+use tlog::note::Note;
+use tlog::policy::Policy;
+
+const CHECKPOINT: &str = "log.checkpoint";
+const POLICY: &str = "log.policy";
+const EVIDENCE: &str = "evidence";
+const SPLIT_VIEW: &str = "split-view.json";
+
+/// The files, in the folder of trusted ones.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    folder: PathBuf,
+}
+
+impl Seen {
+    /// The files in a folder.
+    pub fn new(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        Self { folder }
+    }
+
+    /// The newest checkpoint that was accepted, as it was signed.
+    ///
+    /// # Errors
+    /// [`CliError`]: a damaged file is no new device.
+    pub fn note(&self) -> Result<Option<Note>, CliError> {
+        let path = self.folder.join(CHECKPOINT);
+        let limit = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&path, limit).context(Exit::No, "log")?;
+        let note = bytes.map(|bytes| Note::parse(&bytes)).transpose();
+        note.context(Exit::No, path.display())
+    }
+
+    /// What it says, if it is of a log of the policy.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn checkpoint(&self, policy: &Policy) -> Result<Option<Checkpoint>, CliError> {
+        let Some(note) = self.note()? else {
+            return Ok(None);
+        };
+        let checkpoint: Checkpoint = note.text().parse().context(Exit::No, CHECKPOINT)?;
+        let mut logs = policy.logs().iter();
+        let is_ours = logs.any(|log| log.name == checkpoint.origin);
+        Ok(is_ours.then_some(checkpoint))
+    }
+
+    /// Remembers the newest.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn store(&self, note: &Note) -> Result<(), CliError> {
+        self.put(CHECKPOINT, &note.to_string())
+    }
+
+    /// A policy that came after the pin's.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn policy(&self) -> Result<Option<String>, CliError> {
+        let path = self.folder.join(POLICY);
+        let limit = u64::try_from(POLICY_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&path, limit).context(Exit::No, "log policy")?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.context(Exit::No, path.display())
+    }
+
+    /// Puts another policy in force.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn store_policy(&self, text: &str) -> Result<(), CliError> {
+        self.put(POLICY, text)
+    }
+
+    /// Keeps what shows two histories, where it is. The first stays.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn keep_evidence(&self, text: &str) -> Result<String, CliError> {
+        let folder = self.folder.join(EVIDENCE);
+        durable::create_folder(&folder).context(Exit::No, "evidence")?;
+        let path = folder.join(SPLIT_VIEW);
+        if !path.exists() {
+            durable::replace(&path, text.as_bytes(), Access::World)
+                .context(Exit::No, "evidence")?;
+        }
+        Ok(path.display().to_string())
+    }
+
+    fn put(&self, name: &str, text: &str) -> Result<(), CliError> {
+        durable::replace(&self.folder.join(name), text.as_bytes(), Access::World)
+            .context(Exit::No, "log")
+            .map_err(|error| error.hint(durable::DISK_FIX))
+    }
+}
