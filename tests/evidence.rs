@@ -8,6 +8,7 @@ use cli::Exit;
 use support::device::{Device, Kind, Published, noise};
 use support::logged::{Publisher, Witness};
 use support::mirror::Mirror;
+use support::programs::{run, seed, text};
 
 /// A publisher whose release 2.0.0 is in a log that a witness watches, and a device of it.
 struct Scene {
@@ -129,4 +130,126 @@ fn publisher_whose_witnesses_are_away_publishes_later() {
     scene.publisher.ok(&["publish"]);
     let mirror = Mirror::start(&scene.repository());
     installs(&scene.device(&[], &mirror));
+}
+
+/// The same over the network of nodes: all is in the catalog.
+#[test]
+fn release_in_the_log_is_installed_from_peers() {
+    let scene = Scene::new();
+    scene.release("2.0.0", &[]);
+    let (_seeder, address) = seed(&scene.repository());
+    let mirror = Mirror::start(&scene.repository());
+    let mut device = scene.device(&[], &mirror);
+    drop(mirror);
+    device.bootstrap = Some(address);
+    installs(&device);
+    assert!(device.data("trusted/log.checkpoint").exists());
+}
+
+#[test]
+fn what_the_pin_demands_of_the_build_is_asked_for_m29() {
+    let scene = Scene::new();
+    scene.release("2.0.0", &[]);
+    let mirror = Mirror::start(&scene.repository());
+    refuses(
+        &scene.device(&["--grade", "B1"], &mirror),
+        Exit::Undecided,
+        "provenance",
+    );
+    refuses(
+        &scene.device(&["--sbom"], &mirror),
+        Exit::Undecided,
+        "list of components",
+    );
+    let key = [
+        "keys",
+        "create",
+        "rebuilder.key",
+        "--algorithm",
+        "p256",
+        "--no-passcode",
+    ];
+    scene.publisher.ok(&key);
+    let rebuilder = scene.publisher.path("rebuilder.key");
+    let rebuilder = rebuilder.to_str().unwrap();
+    let demands = ["--rebuilder", rebuilder, "--rebuilds", "1"];
+    refuses(
+        &scene.device(&demands, &mirror),
+        Exit::Undecided,
+        "0 of 1 rebuilds",
+    );
+}
+
+/// A publisher with all its keys, and no witness in the way, shows one device another history: the device refuses, and
+/// what it keeps proves it to a third.
+#[test]
+fn device_that_is_shown_another_history_refuses_and_keeps_the_evidence_k78() {
+    let scene = Scene::new();
+    let alone = format!("log {}\nquorum none\n", scene.publisher.key);
+    fs::write(scene.publisher.path("repository/log/policy"), alone).unwrap();
+    scene.release("2.0.0", &[]);
+    let other = scene.publisher.twin();
+    scene.release("2.1.0", &[]);
+    let mirror = Mirror::start(&scene.repository());
+    let device = scene.device(&[], &mirror);
+    installs(&device);
+    drop(mirror);
+    // The other history goes on behind release 2.0.0 with another image of the same and of a later version.
+    for (version, label) in [("2.1.0", "not the same"), ("2.2.0", "nor this")] {
+        let image = other.path(label);
+        fs::write(&image, noise(label, 300_000)).unwrap();
+        let image = image.to_str().unwrap();
+        other.ok(&["release", image, "--version", version, "--deltas", "0"]);
+    }
+    let mirror = Mirror::start(&other.path("repository"));
+    let shown = device.twin(&mirror.url());
+    let error = shown.run(&["install"]).unwrap_err();
+    assert_eq!(error.exit, Exit::Equivocation, "{error}");
+    let log = shown.data("trusted/evidence/split-view.json");
+    let words = ["split", log.to_str().unwrap(), "--pin", "device.pin"];
+    let third = run("streembit-audit", &words, scene.publisher.folder());
+    assert_eq!(third.status.code(), Some(6), "{}", text(&third));
+}
+
+/// Other witnesses: a device follows by what the witnesses before have cosigned, also if it missed the change.
+#[test]
+fn changed_policy_is_followed_if_it_was_logged_under_the_one_before() {
+    let scene = Scene::new();
+    let mut second = Witness::new("w.example/2");
+    let [url, _] = second.start();
+    second.watch(&scene.publisher.key);
+    scene.release("2.0.0", &[]);
+    let mirror = Mirror::start(&scene.repository());
+    let (device, late) = (scene.device(&[], &mirror), scene.device(&[], &mirror));
+    installs(&device);
+    let policy = format!(
+        "log {}\nwitness second {} {url}\nquorum second\n",
+        scene.publisher.key, second.key
+    );
+    let next = scene.publisher.path("next policy");
+    fs::write(&next, &policy).unwrap();
+    scene
+        .publisher
+        .ok(&["log", "policy", next.to_str().unwrap()]);
+    scene.publisher.ok(&["verify"]);
+    let before = scene.witness.cosigned();
+    scene.release("2.1.0", &[]);
+    assert_eq!(
+        scene.witness.cosigned(),
+        before,
+        "the first witness is asked no more"
+    );
+    // Who says that the policy has changed, and can't show that it was logged, changes nothing.
+    mirror.tamper(|asked, answer| {
+        if asked.path.ends_with("policy-1.sigstore.json") {
+            answer.fail(404);
+        }
+    });
+    refuses(&late, Exit::Undecided, "log policy");
+    mirror.be_honest();
+    for device in [&device, &late] {
+        installs(device);
+        let adopted = fs::read_to_string(device.data("trusted/log-policy.json")).unwrap();
+        assert!(adopted.contains(&second.key), "{adopted}");
+    }
 }

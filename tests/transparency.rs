@@ -22,7 +22,7 @@ fn get(url: &str, path: &str) -> String {
 
 #[test]
 fn a_log_is_cosigned_over_http_and_over_the_network_of_nodes() {
-    let publisher = Publisher::new();
+    let publisher = Publisher::empty();
     let (mut first, mut second) = (Witness::new("w.example/1"), Witness::new("w.example/2"));
     let [url, _] = first.start();
     let [_, address] = second.start();
@@ -80,7 +80,7 @@ fn a_log_is_cosigned_over_http_and_over_the_network_of_nodes() {
 
 #[test]
 fn every_step_can_be_taken_alone_and_again_and_too_few_witnesses_are_exit_7() {
-    let publisher = Publisher::new();
+    let publisher = Publisher::empty();
     let (mut here, away) = (Witness::new("w.example/1"), Witness::new("w.example/2"));
     let [url, _] = here.start();
     here.watch(&publisher.key);
@@ -118,7 +118,7 @@ fn every_step_can_be_taken_alone_and_again_and_too_few_witnesses_are_exit_7() {
 /// A publisher with all its keys shows another history: the witness cosigns one of them, and keeps the other.
 #[test]
 fn a_second_history_is_not_cosigned_k78() {
-    let publisher = Publisher::new();
+    let publisher = Publisher::empty();
     let mut witness = Witness::new("w.example/1");
     let [url, _] = witness.start();
     witness.watch(&publisher.key);

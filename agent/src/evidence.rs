@@ -25,7 +25,7 @@ use crate::device::Device;
 use crate::source::Sources;
 use crate::source::metadata::{Checked, refuse};
 use crate::source::shelf::Shelf;
-use crate::trust::seen::Seen;
+use crate::trust::seen::{Adopted, Seen};
 
 /// How far the clocks of witnesses may be ahead of ours.
 const CLOCK_SKEW_S: u64 = 300;
@@ -52,7 +52,7 @@ pub async fn demand(
         policy,
         latest: latest(device)?,
     };
-    case.follow_log(device, sources, product).await?;
+    case.follow_log(device, sources).await?;
     let (name, target) = target_of(product, release)?;
     let shown = case.check_release(device, (name, target, release)).await?;
     let seen = device.trust.seen().checkpoint(&case.policy)?;
@@ -68,7 +68,7 @@ fn policy(device: &Device) -> Result<Option<Policy>, CliError> {
     if device.pin.requirements.log_policy.is_none() {
         return Ok(None);
     }
-    let newer = device.trust.seen().policy()?;
+    let newer = device.trust.seen().policy()?.map(|adopted| adopted.policy);
     let text = newer.or_else(|| device.pin.requirements.log_policy.clone());
     let policy = text.map(|text| text.parse()).transpose();
     policy.context(Exit::Usage, "log policy")
@@ -103,51 +103,75 @@ struct Case<'a> {
 
 impl Case<'_> {
     /// Takes the log's newest checkpoint, and a changed policy before it.
-    async fn follow_log(
-        &mut self,
-        device: &mut Device,
-        sources: &Sources,
-        product: &Product,
-    ) -> Result<(), CliError> {
-        let before = device.trust.seen().checkpoint(&self.policy)?;
-        self.follow(device, sources, &[], before.as_ref()).await?;
-        let name = format!("{}-log-policy", product_name(device));
+    async fn follow_log(&mut self, device: &mut Device, sources: &Sources) -> Result<(), CliError> {
+        let name = names::policy_target(device.pin.product.as_str());
         let target = Name::parse(&name).ok();
-        let target = target.and_then(|name| product.targets().get(&name));
-        let Some(target) = target else {
-            return Ok(());
-        };
-        self.change_policy(device, &target.sha256).await?;
+        let target = target.and_then(|name| self.product.targets().get(&name));
+        if let Some(target) = target {
+            self.change_policy(device, &target.sha256).await?;
+        }
         let before = device.trust.seen().checkpoint(&self.policy)?;
         self.follow(device, sources, &[], before.as_ref()).await
     }
 
-    /// A policy changes by a target of the product that was logged under the policy before it.
+    /// A policy changes by a target of the product, each one logged under the policy before it.
     async fn change_policy(&mut self, device: &mut Device, to: &Sha256) -> Result<(), CliError> {
-        let seen = device.trust.seen();
-        let current = seen
-            .policy()?
-            .or_else(|| device.pin.requirements.log_policy.clone());
-        if Sha256::of(current.unwrap_or_default().as_bytes()) == *to {
-            return Ok(());
+        let mut adopted = device.trust.seen().policy()?;
+        for number in 1..=names::POLICIES_MAX {
+            let text = match &adopted {
+                Some(adopted) => adopted.policy.as_str(),
+                None => device
+                    .pin
+                    .requirements
+                    .log_policy
+                    .as_deref()
+                    .unwrap_or_default(),
+            };
+            if Sha256::of(text.as_bytes()) == *to {
+                return Ok(());
+            }
+            let after = adopted.as_ref().map(|adopted| adopted.index);
+            if let Some(next) = self.next_policy(to, number, after).await? {
+                self.policy = next.policy.parse().context(Exit::No, "log policy")?;
+                let sha256 = Sha256::of(next.policy.as_bytes()).to_string();
+                device.record(
+                    "log-policy",
+                    json!({ "sha256": sha256, "index": next.index }),
+                )?;
+                device.trust.seen().store_policy(&next)?;
+                adopted = Some(next);
+            }
         }
+        Err(missing("a log policy that follows from the one in force"))
+    }
+
+    /// A changed policy, if it was logged under the one in force and after it.
+    async fn next_policy(
+        &self,
+        to: &Sha256,
+        number: u64,
+        after: Option<u64>,
+    ) -> Result<Option<Adopted>, CliError> {
+        let [text, proof] = names::policy_files(number);
         let limit = u64::try_from(POLICY_BYTES_MAX).unwrap_or(u64::MAX);
         let text = self
             .shelf
-            .file(to, "policy", names::POLICY_FILE, limit)
+            .file(to, names::POLICY_SUBJECT, &text, limit)
             .await?;
-        let text = text.filter(|text| Sha256::of(text) == *to);
-        let text = text.ok_or_else(|| missing("the new log policy"))?;
-        let bundle = self.bundle(to, "policy", names::POLICY).await?;
-        let bundle = bundle.ok_or_else(|| missing("the new log policy's proof"))?;
+        let (Some(text), Some(bundle)) =
+            (text, self.bundle(to, names::POLICY_SUBJECT, &proof).await?)
+        else {
+            return Ok(None);
+        };
         let key = self.product.statement_keys().release.as_ref();
         let key = key.ok_or_else(|| refused(&EvidenceError::NoKey("log policies")))?;
-        let logged = bundle.verify_file(to, key, (&self.policy, self.latest));
-        logged.map_err(|error| refused(&error.into()))?;
-        let text = String::from_utf8(text).context(Exit::No, "log policy")?;
-        self.policy = text.parse().context(Exit::No, "log policy")?;
-        device.record("log-policy", json!({ "sha256": to.to_string() }))?;
-        device.trust.seen().store_policy(&text)
+        let logged = bundle.verify_file(&Sha256::of(&text), key, (&self.policy, self.latest));
+        let index = bundle.proof.index;
+        if logged.is_err() || after.is_some_and(|after| index <= after) {
+            return Ok(None);
+        }
+        let policy = String::from_utf8(text).context(Exit::No, "log policy")?;
+        Ok(Some(Adopted { index, policy }))
     }
 
     /// Whether the log's newest checkpoint counts and continues what was seen and shown; what is newest is remembered.
@@ -287,10 +311,6 @@ impl Case<'_> {
         let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
         self.shelf.file(image, subject, file, limit).await
     }
-}
-
-fn product_name(device: &Device) -> &str {
-    device.pin.product.as_str()
 }
 
 fn parse_view(bytes: &[u8]) -> Result<LogView, CliError> {

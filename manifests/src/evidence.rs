@@ -275,6 +275,3 @@ fn claimed_builder(bundle: &Bundle) -> Result<String, EvidenceError> {
     let statement = Statement::parse(&envelope.payload)?;
     Ok(Provenance::from_json(&statement.predicate)?.builder)
 }
-
-#[cfg(test)]
-mod tests;

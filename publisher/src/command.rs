@@ -9,6 +9,7 @@ pub mod keys;
 pub mod list;
 pub mod log;
 pub mod pin;
+pub mod policy;
 pub mod provenance;
 pub mod publish;
 pub mod release;

@@ -10,6 +10,7 @@ use manifests::evidence::names;
 use manifests::instant::UtcTime;
 use manifests::limits::{BUNDLE_BYTES_MAX, CATALOG_BYTES_MAX, LOG_VIEW_SIZES_NEWEST};
 use manifests::name::Name;
+use manifests::product::Product;
 use protocol::dht::release_head::{self, HeadContent};
 use protocol::exchange::tree::Blob;
 
@@ -72,7 +73,8 @@ pub fn add_evidence(
         add(names::WHOLE_VIEW, blob.address().as_bytes())?;
     }
     add(names::VIEW, newest.as_bytes())?;
-    for product in repository.products.values() {
+    for (name, product) in &repository.products {
+        add_policies(&mut add, &open, (name, product))?;
         let releases = product.targets().iter();
         let releases =
             releases.filter_map(|(name, target)| Some((name, target, target.release.as_ref()?)));
@@ -86,6 +88,28 @@ pub fn add_evidence(
             if let Some(bytes) = bytes.context(Exit::No, "evidence")? {
                 add(&names::in_catalog(&target.sha256, file), &bytes)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the log policies that came after the pins', each with the proof that it was logged under the one before.
+fn add_policies(
+    add: &mut impl FnMut(&str, &[u8]) -> Result<(), CliError>,
+    open: &OpenLog,
+    (product, role): (&str, &Product),
+) -> Result<(), CliError> {
+    let target = Name::parse(&names::policy_target(product)).ok();
+    let Some(target) = target.and_then(|name| role.targets().get(&name)) else {
+        return Ok(());
+    };
+    let subject = Name::parse(names::POLICY_SUBJECT).context(Exit::No, "evidence")?;
+    let evidence = Evidence::of(open, &subject);
+    for file in (1..=names::POLICIES_MAX).flat_map(names::policy_files) {
+        let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&evidence.path(&file), limit);
+        if let Some(bytes) = bytes.context(Exit::No, "evidence")? {
+            add(&names::in_catalog(&target.sha256, &file), &bytes)?;
         }
     }
     Ok(())

@@ -16,20 +16,19 @@
 //! * [`pending`]: the queue
 //! * [`files`]: tiles and bundles in a folder
 //! * [`witnesses`]: asking them
+//! * `view`: how the log has grown from what was shown before
 //! * [`opened`]: all of it, with key and policy
 
 pub mod files;
 pub mod opened;
 pub mod pending;
+mod view;
 pub mod witnesses;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cli::durable::{self, Access, PathError};
-use manifests::evidence::log_view::LogView;
-use manifests::limits::LOG_VIEW_BYTES_MAX;
 use tlog::checkpoint::Checkpoint;
 use tlog::edge::{Edge, EdgeError};
 use tlog::hash::Hash;
@@ -38,7 +37,6 @@ use tlog::log_proof::LogProof;
 use tlog::note::{Line, Note, Signed};
 use tlog::policy::{Accepted, Policy, Refusal};
 use tlog::proof::verify_consistency;
-use tlog::split_view::Prefix;
 use tlog::tile::Bundle;
 use tlog::tree::{Tree, TreeError};
 use tlog::vkey::VerifierKey;
@@ -266,41 +264,6 @@ impl Log {
         )?;
         self.put(CHECKPOINT, &note.to_string())?;
         Ok(accepted)
-    }
-
-    /// What others are shown, if something is.
-    ///
-    /// # Errors
-    /// [`LogError`].
-    pub fn view(&self) -> Result<Option<LogView>, LogError> {
-        let path = self.folder.join(VIEW);
-        let limit = u64::try_from(LOG_VIEW_BYTES_MAX).unwrap_or(u64::MAX);
-        let bytes = durable::read_if_there(&path, limit)?;
-        let view = bytes.map(|bytes| LogView::parse(&bytes)).transpose();
-        view.map_err(|_| damaged(&path, "no view of a log"))
-    }
-
-    /// How the log has grown to a tree from each that was shown before.
-    fn view_of(&self, note: &Note, tree: &Checkpoint) -> Result<LogView, LogError> {
-        let mut roots: BTreeMap<u64, Hash> = BTreeMap::new();
-        if let Some(before) = self.view()? {
-            let prefixes = before.prefixes.iter();
-            roots.extend(prefixes.map(|(size, prefix)| (*size, prefix.root)));
-            let newest = self.parse(VIEW, &before.checkpoint)?;
-            roots.insert(newest.size, newest.root);
-        }
-        let files = self.files();
-        let grown = roots
-            .into_iter()
-            .filter(|(size, _)| (1..tree.size).contains(size));
-        let prefixes = grown.map(|(size, root)| {
-            let proof = Tree::new(&files, tree.size).consistency(size)?;
-            Ok((size, Prefix { root, proof }))
-        });
-        Ok(LogView {
-            prefixes: prefixes.collect::<Result<_, LogError>>()?,
-            checkpoint: note.clone(),
-        })
     }
 
     /// The proof that an entry is in a tree that the log signed.

@@ -30,6 +30,29 @@ pub fn install(name: &str, works: impl Fn(&Path) -> bool, steps: impl Fn(&Path) 
     works(&folder) || (steps(&folder) && works(&folder))
 }
 
+/// Packages of a Debian that is newer than this machine's, unpacked and not installed: the folder of their programs.
+///
+/// * `packages`: with versions where those matter, as `apt-get` takes them.
+/// * `program`: one of theirs that works then, asked for its help.
+#[must_use]
+pub fn debian(suite: &str, packages: &[&str], program: &str) -> Option<PathBuf> {
+    let works = |folder: &Path| {
+        let program = folder.join("root/usr/bin").join(program);
+        let asked = Command::new(program).arg("--help").output();
+        asked.is_ok_and(|output| !output.stdout.is_empty() || !output.stderr.is_empty())
+    };
+    let steps = |folder: &Path| {
+        let script = include_str!("unpack_debian.sh");
+        runs(
+            Command::new("sh")
+                .args(["-euc", script, "unpack", suite])
+                .args(packages)
+                .current_dir(folder),
+        )
+    };
+    install(suite, works, steps).then(|| installed().join(suite).join("root/usr/bin"))
+}
+
 /// An interpreter that has these packages, if it can be had.
 ///
 /// * `name`: of its virtual environment.

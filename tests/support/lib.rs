@@ -13,6 +13,7 @@
 //! * [`programs`]: the real executables
 //! * [`repository`]: a TUF repository in memory, tampered with at will, and a device that follows it
 //! * [`site`]: a TUF repository behind a mirror, and `streembit-tuf` as a process that follows it
+//! * [`stated`]: a publisher whose releases have all the evidence there is
 //! * [`trace`]: programs run inside of `strace` and the like, killed at every call
 #![allow(
     clippy::unwrap_used,
@@ -41,4 +42,5 @@ pub mod programs;
 pub mod publisher;
 pub mod repository;
 pub mod site;
+pub mod stated;
 pub mod trace;

@@ -110,7 +110,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// A repository without releases, and its log.
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let init = [
             "init",

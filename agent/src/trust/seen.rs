@@ -5,15 +5,26 @@ use std::path::{Path, PathBuf};
 use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
+use serde::{Deserialize, Serialize};
 use tlog::checkpoint::Checkpoint;
 use tlog::limits::{NOTE_BYTES_MAX, POLICY_BYTES_MAX};
 use tlog::note::Note;
 use tlog::policy::Policy;
 
 const CHECKPOINT: &str = "log.checkpoint";
-const POLICY: &str = "log.policy";
+const POLICY: &str = "log-policy.json";
 const EVIDENCE: &str = "evidence";
 const SPLIT_VIEW: &str = "split-view.json";
+
+/// A policy that a signed change has brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adopted {
+    /// The number of its entry in the log: those before are of the past.
+    pub index: u64,
+    /// What it says.
+    pub policy: String,
+}
 
 /// The files, in the folder of trusted ones.
 #[derive(Clone, Debug)]
@@ -66,20 +77,23 @@ impl Seen {
     ///
     /// # Errors
     /// [`CliError`].
-    pub fn policy(&self) -> Result<Option<String>, CliError> {
+    pub fn policy(&self) -> Result<Option<Adopted>, CliError> {
         let path = self.folder.join(POLICY);
-        let limit = u64::try_from(POLICY_BYTES_MAX).unwrap_or(u64::MAX);
+        let limit = u64::try_from(2 * POLICY_BYTES_MAX).unwrap_or(u64::MAX);
         let bytes = durable::read_if_there(&path, limit).context(Exit::No, "log policy")?;
-        let text = bytes.map(String::from_utf8).transpose();
-        text.context(Exit::No, path.display())
+        let adopted = bytes
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose();
+        adopted.context(Exit::No, path.display())
     }
 
     /// Puts another policy in force.
     ///
     /// # Errors
     /// [`CliError`].
-    pub fn store_policy(&self, text: &str) -> Result<(), CliError> {
-        self.put(POLICY, text)
+    pub fn store_policy(&self, adopted: &Adopted) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(adopted).context(Exit::No, "log policy")?;
+        self.put(POLICY, &text)
     }
 
     /// Keeps what shows two histories, where it is. The first stays.

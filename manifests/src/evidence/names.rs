@@ -28,10 +28,24 @@ pub const REBUILDS: [&str; 8] = [
     "rebuild-7.dsse.json",
     "rebuild-8.dsse.json",
 ];
-/// A log policy that takes the place of another, and that it was logged.
-pub const POLICY_FILE: &str = "policy.txt";
-/// The proof of that.
-pub const POLICY: &str = "policy.sigstore.json";
+/// Changes of the log policy that a device catches up with.
+pub const POLICIES_MAX: u64 = 64;
+/// The subject of changed policies.
+pub const POLICY_SUBJECT: &str = "policy";
+
+/// The target that says which log policy holds for a product.
+pub fn policy_target(product: &str) -> String {
+    format!("{product}-log-policy")
+}
+
+/// The n-th log policy after the pin's, and that it was logged.
+pub fn policy_files(number: u64) -> [String; 2] {
+    [
+        format!("policy-{number}.txt"),
+        format!("policy-{number}.sigstore.json"),
+    ]
+}
+
 /// What devices may ask for.
 pub const OF_RELEASE: [&str; 11] = {
     let [one, two, three, four, five, six, seven, eight] = REBUILDS;

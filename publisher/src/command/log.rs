@@ -13,6 +13,7 @@ use tlog::limits::ENTRY_BYTES_MAX;
 use tlog::note::Note;
 
 use crate::command::keys::new_key;
+use crate::command::policy;
 use crate::evidence;
 use crate::log::LogError;
 use crate::log::opened::{FOLDER, OpenLog, POLICY, read_policy, verifier_key};
@@ -32,6 +33,11 @@ pub enum LogCommand {
     Init(InitArgs),
     /// Take what is queued into the tree
     Integrate,
+    /// Change the policy: log it under the one in force, and tell devices by a target of each product
+    Policy {
+        /// The new policy (C2SP tlog-policy)
+        file: PathBuf,
+    },
     /// Print the proof that an entry is in the log (C2SP tlog-proof)
     Prove {
         /// The entry's number, from 0
@@ -82,6 +88,9 @@ pub fn run(command: &LogCommand, folder: &Path, output: Output) -> Result<Exit, 
     if let LogCommand::Init(args) = command {
         return init(args, folder, output);
     }
+    if let LogCommand::Policy { file } = command {
+        return policy::run(file, folder, output);
+    }
     let lock = Layout::new(folder).lock()?;
     let settings = Settings::load(folder)?;
     let open = OpenLog::open(folder, &settings)?.ok_or_else(|| {
@@ -95,7 +104,7 @@ pub fn run(command: &LogCommand, folder: &Path, output: Output) -> Result<Exit, 
 
 fn carry_out(command: &LogCommand, open: &OpenLog, output: Output) -> Result<Exit, CliError> {
     match command {
-        LogCommand::Init(_) => {}
+        LogCommand::Init(_) | LogCommand::Policy { .. } => {}
         LogCommand::Append { files } => return append(open, files, output),
         LogCommand::Integrate => {
             open.integrate()?;

@@ -70,13 +70,7 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         named: &args.from,
     };
     wanted.check(product_of(&change.in_force.repository, &product)?)?;
-    let open = OpenLog::open(folder, &change.settings)?;
-    if open.is_none() && !args.attachments.is_empty() {
-        let message = "provenance, lists of components and attachments need a log";
-        return Err(
-            CliError::new(Exit::Usage, message).hint("streembit-publisher log init --origin NAME")
-        );
-    }
+    let open = open_log(args, folder, &change.settings)?;
     // Keys first: a wrong passcode must not cost an hour of delta making.
     let keys = OnlineKeys::open(&change)?;
     let delegations = change.in_force.repository.targets.delegations();
@@ -137,6 +131,18 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     };
     report.print(next.timestamp.header(), output)?;
     Ok(Exit::Done)
+}
+
+/// The log, if there is one: what is said in it alone needs one.
+fn open_log(args: &Args, folder: &Path, settings: &Settings) -> Result<Option<OpenLog>, CliError> {
+    let open = OpenLog::open(folder, settings)?;
+    if open.is_none() && !args.attachments.is_empty() {
+        let message = "provenance, lists of components and attachments need a log";
+        return Err(
+            CliError::new(Exit::Usage, message).hint("streembit-publisher log init --origin NAME")
+        );
+    }
+    Ok(open)
 }
 
 fn make_deltas(

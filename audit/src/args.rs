@@ -1,0 +1,50 @@
+//! The command line.
+
+use clap::Parser;
+use cli::program::{Common, Program, Shell};
+use cli::{CliError, Exit};
+
+use crate::command;
+
+/// Verifies what is known of a release: offline, with a pin, by anybody
+#[derive(Debug, Parser)]
+#[command(name = "streembit-audit", version)]
+pub struct Args {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Show that a log has two histories, or verify who says so
+    Split(command::split::Args),
+    /// Verify a release by its evidence pack
+    Verify(command::verify::Args),
+}
+
+impl Program for Args {
+    const NAME: &'static str = "streembit-audit";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn run(self) -> Result<Exit, CliError> {
+        let output = self.common.output();
+        match self.command {
+            Command::Completions { shell } => {
+                cli::program::completions::<Self>(shell, Self::NAME);
+                Ok(Exit::Done)
+            }
+            Command::Split(args) => command::split::run(&args, output),
+            Command::Verify(args) => command::verify::run(&args, output),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The commands.
+
+pub mod split;
+pub mod verify;

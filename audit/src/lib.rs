@@ -1,0 +1,25 @@
+//! The auditor: what does the evidence of a release show, and to whom?
+//!
+//! Everything but [`command::monitor`] works without a network, without keys and without an event loop.
+//!
+//! # Layout
+//!
+//! * [`pack`]: evidence packs, read within bounds
+//! * [`pin`]: what the auditor trusts
+//! * [`finding`]: what was looked at, and what came of it
+//! * [`verify`]: all checks of one release
+//! * [`sarif`]: findings for code scanning
+//! * [`args`], [`command`]: the binary `streembit-audit`
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "I/O shell, see ARCHITECTURE.md"
+)]
+
+pub mod args;
+pub mod command;
+pub mod finding;
+pub mod pack;
+pub mod pin;
+pub mod sarif;
+pub mod verify;

@@ -1,0 +1,51 @@
+//! How the log has grown from each tree that was shown before, in one file with the newest checkpoint.
+
+use std::collections::BTreeMap;
+
+use cli::durable;
+use manifests::evidence::log_view::LogView;
+use manifests::limits::LOG_VIEW_BYTES_MAX;
+use tlog::checkpoint::Checkpoint;
+use tlog::hash::Hash;
+use tlog::note::Note;
+use tlog::split_view::Prefix;
+use tlog::tree::Tree;
+
+use super::{Log, LogError, VIEW, damaged};
+
+impl Log {
+    /// What others are shown, if something is.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn view(&self) -> Result<Option<LogView>, LogError> {
+        let path = self.folder.join(VIEW);
+        let limit = u64::try_from(LOG_VIEW_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&path, limit)?;
+        let view = bytes.map(|bytes| LogView::parse(&bytes)).transpose();
+        view.map_err(|_| damaged(&path, "no view of a log"))
+    }
+
+    /// How the log has grown to a tree from each that was shown before.
+    pub(super) fn view_of(&self, note: &Note, tree: &Checkpoint) -> Result<LogView, LogError> {
+        let mut roots: BTreeMap<u64, Hash> = BTreeMap::new();
+        if let Some(before) = self.view()? {
+            let prefixes = before.prefixes.iter();
+            roots.extend(prefixes.map(|(size, prefix)| (*size, prefix.root)));
+            let newest = self.parse(VIEW, &before.checkpoint)?;
+            roots.insert(newest.size, newest.root);
+        }
+        let files = self.files();
+        let grown = roots
+            .into_iter()
+            .filter(|(size, _)| (1..tree.size).contains(size));
+        let prefixes = grown.map(|(size, root)| {
+            let proof = Tree::new(&files, tree.size).consistency(size)?;
+            Ok((size, Prefix { root, proof }))
+        });
+        Ok(LogView {
+            prefixes: prefixes.collect::<Result<_, LogError>>()?,
+            checkpoint: note.clone(),
+        })
+    }
+}
