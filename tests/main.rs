@@ -22,6 +22,7 @@ mod agent_serves;
 mod agent_speeds;
 mod agent_syscalls;
 mod audit;
+mod audit_commands;
 mod bad_links;
 mod ceremony;
 mod chat;

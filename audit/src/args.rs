@@ -23,6 +23,14 @@ enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Say what is different between two releases
+    Diff(command::diff::Args),
+    /// Say what each line of verify means, and who could fake it
+    Explain(command::verify::Args),
+    /// Check a device's journal: whether a line is missing or changed
+    Journal(command::journal::Args),
+    /// Build a release again, and sign that the bytes are the same
+    Rebuild(command::rebuild::Args),
     /// Show that a log has two histories, or verify who says so
     Split(command::split::Args),
     /// Verify a release by its evidence pack
@@ -43,6 +51,10 @@ impl Program for Args {
                 cli::program::completions::<Self>(shell, Self::NAME);
                 Ok(Exit::Done)
             }
+            Command::Diff(args) => command::diff::run(&args, output),
+            Command::Explain(args) => command::explain::run(&args, output),
+            Command::Journal(args) => command::journal::run(&args, output),
+            Command::Rebuild(args) => command::rebuild::run(&args, output),
             Command::Split(args) => command::split::run(&args, output),
             Command::Verify(args) => command::verify::run(&args, output),
         }

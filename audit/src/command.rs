@@ -1,4 +1,8 @@
 //! The commands.
 
+pub mod diff;
+pub mod explain;
+pub mod journal;
+pub mod rebuild;
 pub mod split;
 pub mod verify;

@@ -92,7 +92,11 @@ pub fn open(path: &Path) -> Result<Pack, CliError> {
     pack.map_err(|error| error.hint("streembit-publisher evidence pack VERSION -o FILE makes one"))
 }
 
-fn sha256(path: &Path) -> Result<Sha256, CliError> {
+/// SHA-256 of a file.
+///
+/// # Errors
+/// [`CliError`] naming it.
+pub fn sha256(path: &Path) -> Result<Sha256, CliError> {
     let mut file = File::open(path).context(Exit::Usage, path.display())?;
     let (mut hasher, mut buffer) = (sha2::Sha256::new(), vec![0; HASHED_BYTES]);
     loop {

@@ -4,6 +4,10 @@ use crate::instant::UtcTime;
 use crate::json::{Json, JsonError, wrong};
 use crate::limits::{BUILD_PARAMETERS_MAX, DEPENDENCIES_MAX};
 
+/// Parameters that say how to build it again.
+const RECIPE: &str = "recipe";
+const ARTIFACT: &str = "artifact";
+
 /// What built a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
@@ -60,6 +64,25 @@ impl Provenance {
             ("metadata", Json::Object(metadata.collect())),
         ]);
         Json::object([("buildDefinition", definition), ("runDetails", details)])
+    }
+
+    /// Says how the image is built from the sources.
+    pub fn declare(&mut self, recipe: &str, artifact: &str) {
+        let mut members = match &self.external_parameters {
+            Json::Object(members) => members.clone(),
+            Json::Array(_) | Json::Bool(_) | Json::Integer(_) | Json::Null | Json::String(_) => {
+                std::collections::BTreeMap::new()
+            }
+        };
+        members.insert(RECIPE.to_owned(), recipe.into());
+        members.insert(ARTIFACT.to_owned(), artifact.into());
+        self.external_parameters = Json::Object(members);
+    }
+
+    /// The command that builds the image, and where that is then, if it is declared.
+    pub fn recipe(&self) -> Option<(&str, &str)> {
+        let text = |name| self.external_parameters.member(name)?.as_str();
+        Some((text(RECIPE)?, text(ARTIFACT)?))
     }
 
     /// Reads a predicate.

@@ -59,6 +59,12 @@ pub struct Args {
     /// The commit that was built, for --from generic [default: HEAD]
     #[arg(long, value_name = "HEX")]
     pub commit: Option<String>,
+    /// The command that builds the image from the sources, for those who build it again
+    #[arg(long, value_name = "COMMAND", requires = "artifact")]
+    pub recipe: Option<String>,
+    /// Where the command leaves the image, from the sources' folder
+    #[arg(long, value_name = "PATH", requires = "recipe")]
+    pub artifact: Option<String>,
     /// An archive of the sources: its SHA-256 holds what SHA-1 of a commit does not
     #[arg(long, value_name = "FILE")]
     pub source_archive: Option<PathBuf>,
@@ -77,6 +83,9 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     };
     if let Some(builder) = &args.builder {
         provenance.builder.clone_from(builder);
+    }
+    if let (Some(recipe), Some(artifact)) = (&args.recipe, &args.artifact) {
+        provenance.declare(recipe, artifact);
     }
     if let Some(archive) = &args.source_archive {
         let sha256 = sha256_of(archive)?;
