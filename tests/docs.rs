@@ -181,6 +181,8 @@ fn images(folder: &Path) {
     fs::write(folder.join("image-1.0.0.img"), &old).unwrap();
     fs::write(folder.join("image-1.1.0.img"), &new).unwrap();
     fs::write(folder.join("slot-a.img"), &old).unwrap();
+    new.extend_from_slice(b"more");
+    fs::write(folder.join("image-1.2.0.img"), &new).unwrap();
 }
 
 #[test]
@@ -275,7 +277,12 @@ fn chores_in_documents_exist() {
 #[test]
 fn every_command_has_help_and_completions() {
     let folder = tempfile::tempdir().unwrap();
-    for program in ["streembit", "streembit-publisher", "streembit-agent"] {
+    for program in [
+        "streembit",
+        "streembit-publisher",
+        "streembit-agent",
+        "streembit-audit",
+    ] {
         for args in [&["--help"][..], &["--version"], &["completions", "bash"]] {
             let output = run(program, args, folder.path());
             assert!(

@@ -5,6 +5,7 @@
 //! * [`device`]: a publisher's repository, and devices that install from it
 //! * [`graph`]: a TUF repository with any graph of delegated roles, and a device that searches it
 //! * [`guest`]: small virtual machines with a kernel of their own
+//! * [`large_log`]: a log of 10^6 entries, for the benchmark
 //! * [`logged`]: publishers with a log, and witnesses
 //! * [`mirror`]: a web server over a folder that can be made to lie
 //! * [`nat`]: homes behind address translators, as network namespaces
@@ -33,6 +34,7 @@ pub mod firmware;
 pub mod foreign;
 pub mod graph;
 pub mod guest;
+pub mod large_log;
 pub mod logged;
 pub mod mirror;
 pub mod nat;
