@@ -1,6 +1,6 @@
 //! The auditor: what does the evidence of a release show, and to whom?
 //!
-//! Everything but [`command::monitor`] works without a network, without keys and without an event loop.
+//! Verifying works without a network, without keys and without an event loop.
 //!
 //! # Layout
 //!
