@@ -395,3 +395,33 @@ fn sarif_names_rule_level_and_file() {
     );
     assert_eq!(good["schema"], "streembit-verify/1");
 }
+
+/// The part that works offline opens no socket: it has nothing to open one with.
+#[test]
+fn offline_auditor_is_built_without_network_and_event_loop() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = std::process::Command::new(cargo)
+        .args([
+            "tree",
+            "--package",
+            "audit",
+            "--no-default-features",
+            "--edges",
+            "normal",
+        ])
+        .args(["--prefix", "none", "--offline"])
+        .current_dir(support::programs::repository_root())
+        .output()
+        .unwrap();
+    let tree = text(&tree);
+    let names: Vec<&str> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(names.contains(&"manifests"), "{tree}");
+    for name in [
+        "tokio", "libp2p", "reqwest", "hyper", "node", "mio", "socket2",
+    ] {
+        assert!(!names.contains(&name), "{name}");
+    }
+}

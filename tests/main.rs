@@ -23,6 +23,7 @@ mod agent_speeds;
 mod agent_syscalls;
 mod audit;
 mod audit_commands;
+mod audit_monitor;
 mod bad_links;
 mod ceremony;
 mod chat;

@@ -29,6 +29,8 @@ enum Command {
     Explain(command::verify::Args),
     /// Check a device's journal: whether a line is missing or changed
     Journal(command::journal::Args),
+    /// Follow a log, entry by entry, and raise an alarm
+    Monitor(command::monitor::Args),
     /// Build a release again, and sign that the bytes are the same
     Rebuild(command::rebuild::Args),
     /// Show that a log has two histories, or verify who says so
@@ -54,6 +56,7 @@ impl Program for Args {
             Command::Diff(args) => command::diff::run(&args, output),
             Command::Explain(args) => command::explain::run(&args, output),
             Command::Journal(args) => command::journal::run(&args, output),
+            Command::Monitor(args) => command::monitor::run(&args, output),
             Command::Rebuild(args) => command::rebuild::run(&args, output),
             Command::Split(args) => command::split::run(&args, output),
             Command::Verify(args) => command::verify::run(&args, output),

@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod explain;
 pub mod journal;
+pub mod monitor;
 pub mod rebuild;
 pub mod split;
 pub mod verify;

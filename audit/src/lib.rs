@@ -8,6 +8,8 @@
 //! * [`pin`]: what the auditor trusts
 //! * [`finding`]: what was looked at, and what came of it
 //! * [`verify`]: all checks of one release
+//! * [`source`]: a publisher's files, in a folder or (feature `online`) on a web server
+//! * [`follow`]: a log, read entry by entry
 //! * [`sarif`]: findings for code scanning
 //! * [`args`], [`command`]: the binary `streembit-audit`
 #![allow(
@@ -19,7 +21,9 @@
 pub mod args;
 pub mod command;
 pub mod finding;
+pub mod follow;
 pub mod pack;
 pub mod pin;
 pub mod sarif;
+pub mod source;
 pub mod verify;

@@ -122,6 +122,11 @@ impl Bundle {
         self.width
     }
 
+    /// The number of its first entry.
+    pub fn first(&self) -> u64 {
+        self.index.saturating_mul(TILE_WIDTH.into())
+    }
+
     /// The same bundle once it is full.
     pub const fn full(self) -> Self {
         Self {

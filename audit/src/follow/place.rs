@@ -1,0 +1,178 @@
+//! What was read of a log, on the disk.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use cli::durable::{self, Access};
+use cli::exit::Context as _;
+use cli::{CliError, Exit};
+use manifests::digest::Sha256;
+use tlog::checkpoint::Checkpoint;
+use tlog::edge::Edge;
+use tlog::hash::Hash;
+use tlog::limits::NOTE_BYTES_MAX;
+use tlog::note::Note;
+
+const LEAVES: &str = "leaves";
+const CHECKPOINT: &str = "checkpoint";
+const UNEXPLAINED: &str = "unexplained";
+const SPLIT_VIEW: &str = "split-view.json";
+/// Bytes of the list of what isn't explained.
+const UNEXPLAINED_BYTES_MAX: u64 = 16 << 20;
+
+/// A folder for one log.
+#[derive(Clone, Debug)]
+pub struct Place {
+    folder: PathBuf,
+}
+
+/// Hashes of entries in their order: those of the file, and new ones.
+#[derive(Debug)]
+pub(super) struct Leaves {
+    path: PathBuf,
+    kept: u64,
+    new: Vec<Hash>,
+}
+
+impl Place {
+    /// The folder, made if need be.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn open(folder: &Path) -> Result<Self, CliError> {
+        durable::create_folder(folder).context(Exit::No, "state")?;
+        let folder = folder.to_owned();
+        Ok(Self { folder })
+    }
+
+    /// The newest checkpoint whose entries were all read.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn checkpoint(&self) -> Result<Option<Note>, CliError> {
+        let path = self.folder.join(CHECKPOINT);
+        let limit = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&path, limit).context(Exit::No, "state")?;
+        let note = bytes.map(|bytes| Note::parse(&bytes)).transpose();
+        note.context(Exit::No, path.display())
+    }
+
+    /// The leaves below a checkpoint; what a cut left behind them is read again.
+    pub(super) fn leaves(&self, before: Option<&Checkpoint>) -> Result<Leaves, CliError> {
+        let path = self.folder.join(LEAVES);
+        let kept = before.map_or(0, |before| before.size);
+        let length = std::fs::metadata(&path).map_or(0, |file| file.len());
+        if length < kept.saturating_mul(HASH_BYTES) {
+            let message = format!(
+                "{} is shorter than the checkpoint beside it says",
+                path.display()
+            );
+            return Err(
+                CliError::new(Exit::No, message).hint("begin anew with another --state folder")
+            );
+        }
+        let new = Vec::new();
+        Ok(Leaves { path, kept, new })
+    }
+
+    /// What nobody shows the content of.
+    pub(super) fn unexplained(&self) -> Result<BTreeSet<(u64, Sha256)>, CliError> {
+        let path = self.folder.join(UNEXPLAINED);
+        let bytes =
+            durable::read_if_there(&path, UNEXPLAINED_BYTES_MAX).context(Exit::No, "state")?;
+        let text =
+            String::from_utf8(bytes.unwrap_or_default()).context(Exit::No, path.display())?;
+        let line = |line: &str| {
+            let (index, digest) = line.split_once(' ')?;
+            Some((index.parse().ok()?, Sha256::parse(digest).ok()?))
+        };
+        let lines = text.lines().map(line).collect::<Option<_>>();
+        lines.ok_or_else(|| CliError::new(Exit::No, format_args!("{}: damaged", path.display())))
+    }
+
+    /// Keeps what was read; the checkpoint comes last.
+    pub(super) fn keep(
+        &self,
+        leaves: &Leaves,
+        unexplained: &BTreeSet<(u64, Sha256)>,
+        checkpoint: &Note,
+    ) -> Result<(), CliError> {
+        leaves.keep()?;
+        let lines = unexplained
+            .iter()
+            .map(|(index, digest)| format!("{index} {digest}\n"));
+        self.put(UNEXPLAINED, &lines.collect::<String>())?;
+        self.put(CHECKPOINT, &checkpoint.to_string())
+    }
+
+    /// Keeps what shows two histories; the first stays.
+    pub(super) fn keep_evidence(&self, text: &str) -> Result<String, CliError> {
+        let path = self.folder.join(SPLIT_VIEW);
+        if !path.exists() {
+            self.put(SPLIT_VIEW, text)?;
+        }
+        Ok(path.display().to_string())
+    }
+
+    fn put(&self, name: &str, text: &str) -> Result<(), CliError> {
+        let path = self.folder.join(name);
+        durable::replace(&path, text.as_bytes(), Access::World).context(Exit::No, "state")
+    }
+}
+
+/// Bytes of a hash.
+const HASH_BYTES: u64 = 32;
+
+impl Leaves {
+    pub(super) fn len(&self) -> u64 {
+        self.kept
+    }
+
+    pub(super) fn push(&mut self, leaf: Hash) {
+        self.new.push(leaf);
+    }
+
+    /// The edge of the tree over those that are kept.
+    pub(super) fn edge(&self) -> Result<Edge, CliError> {
+        let mut edge = Edge::default();
+        if self.kept == 0 {
+            return Ok(edge);
+        }
+        let file = File::open(&self.path).context(Exit::No, self.path.display())?;
+        let mut reader = BufReader::new(file);
+        for _ in 0..self.kept {
+            let mut hash = [0; 32];
+            reader
+                .read_exact(&mut hash)
+                .context(Exit::No, self.path.display())?;
+            edge.append(Hash::from_bytes(hash))
+                .context(Exit::No, "log")?;
+        }
+        Ok(edge)
+    }
+
+    fn keep(&self) -> Result<(), CliError> {
+        let write = || {
+            let mut options = File::options();
+            let file = options
+                .create(true)
+                .read(true)
+                .write(true)
+                .truncate(false)
+                .open(&self.path)?;
+            let end = self.kept.saturating_mul(HASH_BYTES);
+            file.set_len(end)?;
+            let mut file = std::io::BufWriter::new(file);
+            std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(end))?;
+            for hash in &self.new {
+                file.write_all(hash.as_bytes())?;
+            }
+            file.flush()?;
+            file.get_ref().sync_all()
+        };
+        let written: std::io::Result<()> = write();
+        written.context(Exit::No, self.path.display())
+    }
+}

@@ -1,0 +1,196 @@
+//! Who follows a log reads every entry, asks of what it is, and is told of what is wrong (reference/provenance.md section
+//! 4.6: a log that omits or hides a release).
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use support::device::noise;
+use support::logged::Publisher;
+use support::mirror::Mirror;
+use support::programs::{run, text};
+
+/// A publisher without witnesses, and what it exports.
+struct Scene {
+    publisher: Publisher,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let scene = Self {
+            publisher: Publisher::empty(),
+        };
+        scene.publisher.ok(&["pin", "-o", "cam.pin"]);
+        scene.release("1.0.0");
+        scene
+    }
+
+    fn release(&self, version: &str) {
+        let image = self.publisher.path(version);
+        fs::write(&image, noise(version, 5000)).unwrap();
+        let image = image.to_str().unwrap();
+        self.publisher
+            .ok(&["release", image, "--version", version, "--deltas", "0"]);
+        self.export();
+    }
+
+    fn export(&self) {
+        self.publisher.log("update");
+        self.publisher.ok(&["export", "public"]);
+    }
+
+    fn public(&self, name: &str) -> PathBuf {
+        self.publisher.path("public").join(name)
+    }
+
+    /// Looks once: the exit code, and all events.
+    fn look(&self, mirror: &str, more: &[&str]) -> (Option<i32>, Vec<Value>) {
+        let words = ["monitor", mirror, "--pin", "cam.pin", "--once", "--json"];
+        let output = run(
+            "streembit-audit",
+            &[&words[..], more].concat(),
+            self.publisher.folder(),
+        );
+        let lines = String::from_utf8(output.stdout.clone()).unwrap();
+        let events = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{}", text(&output))));
+        (output.status.code(), events.collect())
+    }
+}
+
+fn of<'a>(events: &'a [Value], event: &str) -> Vec<&'a Value> {
+    events.iter().filter(|it| it["event"] == event).collect()
+}
+
+#[test]
+fn every_release_is_seen_and_what_was_read_is_read_once() {
+    let scene = Scene::new();
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!(exit, Some(0), "{events:#?}");
+    let releases = |events: &[Value]| -> Vec<String> {
+        let entries = of(events, "entry").into_iter();
+        let releases = entries.filter(|entry| entry["kind"] == "release");
+        releases
+            .map(|entry| entry["version"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(releases(&events), ["1.0.0"]);
+    assert!(
+        of(&events, "entry")
+            .iter()
+            .any(|entry| entry["kind"] == "role"),
+        "{events:#?}"
+    );
+    assert_eq!(scene.look("public", &[]), (Some(0), Vec::new()));
+    scene.release("1.1.0");
+    scene.publisher.ok(&["yank", "1.0.0"]);
+    scene.export();
+    let mirror = Mirror::start(&scene.publisher.path("public"));
+    let (exit, events) = scene.look(&mirror.url(), &[]);
+    assert_eq!(
+        (exit, releases(&events)),
+        (Some(0), vec!["1.1.0".to_owned()])
+    );
+    let withdrawn = of(&events, "entry")
+        .into_iter()
+        .find(|entry| entry["kind"] == "withdrawal");
+    assert_eq!(withdrawn.unwrap()["version"], "1.0.0");
+    assert!(scene.look("public", &[]).1.is_empty());
+}
+
+#[test]
+fn hidden_contents_and_foreign_entries_raise_an_alarm() {
+    let scene = Scene::new();
+    let preimages = scene.public("log/preimages");
+    let taken: Vec<PathBuf> = fs::read_dir(&preimages)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let hidden = taken.iter().find(|path| {
+        String::from_utf8_lossy(&fs::read(path).unwrap()).contains("attestation/release")
+    });
+    let (hidden, aside) = (hidden.unwrap(), scene.publisher.path("aside"));
+    fs::rename(hidden, &aside).unwrap();
+    let (exit, events) = scene.look("public", &[]);
+    // The image is known by the statement alone: both are unexplained without it.
+    assert_eq!(
+        (exit, of(&events, "alert").len()),
+        (Some(1), 2),
+        "{events:#?}"
+    );
+    fs::rename(&aside, hidden).unwrap();
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!(
+        (exit, of(&events, "alert").len()),
+        (Some(0), 0),
+        "{events:#?}"
+    );
+    scene.publisher.append(&["not a signature"]);
+    scene.export();
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!(
+        (exit, &of(&events, "alert")[0]["rule"]),
+        (Some(1), &"log/entry".into()),
+        "{events:#?}"
+    );
+}
+
+#[test]
+fn changed_entries_and_other_histories_raise_an_alarm_k78() {
+    let scene = Scene::new();
+    let twin = Scene {
+        publisher: scene.publisher.twin(),
+    };
+    assert_eq!(scene.look("public", &[]).0, Some(0));
+    scene.release("1.1.0");
+    // An entry that was changed on the mirror is not the one that was signed.
+    let entries = scene.public("log/tile/entries/000.p");
+    let newest = fs::read_dir(&entries)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let newest = newest
+        .max_by_key(|path| fs::metadata(path).unwrap().len())
+        .unwrap();
+    let good = fs::read(&newest).unwrap();
+    let mut bytes = good.clone();
+    let last = bytes.len() - 60;
+    bytes[last] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!(
+        (exit, &of(&events, "alert")[0]["rule"]),
+        (Some(1), &"log/entries".into()),
+        "{events:#?}"
+    );
+    fs::write(&newest, good).unwrap();
+    assert_eq!(scene.look("public", &[]).0, Some(0));
+    // The twin goes on in another way, and further.
+    for version in ["2.0.0", "2.1.0"] {
+        twin.release(version);
+    }
+    let other = twin.publisher.path("public");
+    let webhook = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/alarm", webhook.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let (mut stream, _) = webhook.accept().unwrap();
+        let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&heard).contains("evidence") {
+            let count = stream.read(&mut buffer).unwrap();
+            assert!(count > 0, "{}", String::from_utf8_lossy(&heard));
+            heard.extend_from_slice(&buffer[..count]);
+        }
+        stream
+            .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+            .unwrap();
+        String::from_utf8(heard).unwrap()
+    });
+    let (exit, events) = scene.look(other.to_str().unwrap(), &["--webhook", &url]);
+    assert_eq!(exit, Some(6), "{events:#?}");
+    assert!(heard.join().unwrap().contains("log/consistency"));
+    let words = ["split", "monitor/split-view.json", "--pin", "cam.pin"];
+    let third = run("streembit-audit", &words, scene.publisher.folder());
+    assert_eq!(third.status.code(), Some(6), "{}", text(&third));
+}
