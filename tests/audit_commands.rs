@@ -63,6 +63,25 @@ fn journal_that_was_changed_is_told_from_a_whole_one() {
         (&"whole".into(), &1.into())
     );
     assert_eq!(whole["lines"], device.journal().len());
+    // What has proved itself is signed for, with a line of the journal.
+    assert_eq!(device.run(&["boot"]).unwrap(), Exit::Done);
+    assert_eq!(device.run(&["mark-good"]).unwrap(), Exit::Done);
+    let key = format!("file:{}", device.data("account.key").display());
+    let account = cli::keyfile::public(&key).unwrap().to_hex();
+    let words = ["journal", folder, "--account", &account];
+    let signed = json("streembit-audit", &words, &data);
+    let receipt = &signed["receipts"][0];
+    assert_eq!(
+        (&receipt["is_signed"], &receipt["is_in_journal"]),
+        (&true.into(), &true.into()),
+        "{signed:#}"
+    );
+    let stranger = support::network::key(3).public().to_hex();
+    let (exit, said) = audit(&data, &["journal", folder, "--account", &stranger]);
+    assert!(
+        exit == Some(1) && said.contains("not signed by the account"),
+        "{said}"
+    );
     let path = device.data("journal.jsonl");
     let good = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = good.lines().collect();

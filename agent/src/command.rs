@@ -17,10 +17,8 @@ use cli::{CliError, Exit, keyfile};
 
 use crate::config::Config;
 use crate::device::Device;
+use crate::receipts::KEY_FILE;
 use crate::source::Sources;
-
-/// Name of the device's account key in the data folder.
-pub const KEY_FILE: &str = "account.key";
 
 /// Opens the configured device for changes.
 fn open(config: &Path) -> Result<Device, CliError> {

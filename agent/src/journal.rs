@@ -160,6 +160,11 @@ impl Journal {
         Ok(())
     }
 
+    /// The number of the last line, and its SHA-256, which the next one holds.
+    pub fn head(&self) -> (u64, &str) {
+        (self.seq, &self.prev)
+    }
+
     fn rotate(&mut self) -> Result<(), PathError> {
         let at = |error| PathError::new(&self.path, error);
         fs::rename(&self.path, aside(&self.path)).map_err(at)?;

@@ -12,6 +12,7 @@
 //! * [`policy`]: may this release be installed (pure)
 //! * [`plan`]: by which delta, or whole (pure)
 //! * [`source`]: metadata and blobs from peers, then mirrors
+//! * [`receipts`]: the device's signed word of what runs
 //! * [`install`]: writing a slot and reading it back
 //! * [`update`]: one update from check to switch
 //! * [`prove`]: health, commit, fallback
@@ -37,6 +38,7 @@ pub mod plan;
 pub mod policy;
 pub mod power;
 pub mod prove;
+pub mod receipts;
 #[cfg(test)]
 mod sample;
 pub mod slot;

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::device::Device;
 use crate::install;
+use crate::receipts;
 use crate::slot::SlotKind;
 use crate::state::Pending;
 
@@ -122,6 +123,11 @@ pub fn commit(device: &mut Device) -> Result<(), CliError> {
         },
         data,
     )?;
+    if let Some(pending) = &pending
+        && let Err(error) = receipts::write(device, &pending.image)
+    {
+        tracing::warn!(%error, "no receipt of the installation");
+    }
     boot.mark_good(&booted);
     boot.primary.clone_from(&booted);
     device.save_boot(&boot)?;

@@ -40,10 +40,13 @@ pub fn run(args: &Args, config: &Path, output: Output) -> Result<Exit, CliError>
     let peer_id = node::identity::peer_id(&public).context(Exit::Key, "device key")?;
     let value = serde_json::json!({ "publisher_id": pin.publisher_id.to_string(),
         "product": pin.product.to_string(), "channel": pin.channel.to_string(),
-        "peer_id": peer_id.to_string(), "data_directory": data.display().to_string() });
+        "peer_id": peer_id.to_string(), "account": public.to_hex(), "data_directory": data.display().to_string() });
     let text = format!(
-        "pinned      {}\nproduct     {}\nchannel     {}\npeer id     {peer_id}",
-        pin.publisher_id, pin.product, pin.channel
+        "pinned      {}\nproduct     {}\nchannel     {}\npeer id     {peer_id}\naccount     {}",
+        pin.publisher_id,
+        pin.product,
+        pin.channel,
+        public.to_hex()
     );
     output.result(&value, text)?;
     Ok(Exit::Done)

@@ -1,5 +1,9 @@
-//! `streembit-audit journal`: whether a device's journal is whole: each line holds the hash of the one before.
+//! `streembit-audit journal`: whether a device's journal is whole (each line holds the hash of the one before), and
+//! whether its receipts of installations are the device's and fit the journal.
 
+mod receipts;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cli::exit::Context as _;
@@ -22,6 +26,12 @@ pub struct Args {
     /// Show the lines
     #[arg(long)]
     pub list: bool,
+    /// Receipts to compare with it [default: receipts.jsonl in DIR]
+    #[arg(long, value_name = "FILE")]
+    pub receipts: Option<PathBuf>,
+    /// The device's account key, as `streembit-agent init` prints it, or a file in PEM: receipts have to be signed by it
+    #[arg(long, value_name = "KEY")]
+    pub account: Option<String>,
 }
 
 /// What is read of a line (docs/formats.md, journal.jsonl).
@@ -48,6 +58,7 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             .collect(),
         files => files.to_vec(),
     };
+    let mut hashes: BTreeMap<u64, String> = BTreeMap::new();
     let mut before: Option<(u64, String)> = None;
     let (mut first, mut count, mut listed) = (None, 0_u64, String::new());
     for path in &files {
@@ -64,14 +75,16 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
                     line.seq, line.time, line.event, line.data
                 ));
             }
-            before = Some((line.seq, Sha256::of(written.as_bytes()).to_string()));
+            let hash = Sha256::of(written.as_bytes()).to_string();
+            hashes.insert(line.seq, hash.clone());
+            before = Some((line.seq, hash));
         }
     }
     let (last, hash) = before.ok_or_else(|| {
         CliError::new(Exit::Undecided, "there is no line").hint("name a device's data folder")
     })?;
-    let value =
-        json!({ "result": "whole", "first": first, "last": last, "lines": count, "hash": hash });
+    let receipts = receipts::check(args, &hashes)?;
+    let value = json!({ "result": "whole", "receipts": receipts, "first": first, "last": last, "lines": count, "hash": hash });
     let begins = match first {
         Some(1) => "from the first of the device's life".to_owned(),
         first => format!(
@@ -80,7 +93,8 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         ),
     };
     let text = format!(
-        "{listed}journal     {count} lines, whole {begins}\nlast        {last}, sha256 {hash}"
+        "{listed}journal     {count} lines, whole {begins}\nlast        {last}, sha256 {hash}\n{}",
+        receipts::words(&receipts)
     );
     output.result(&value, text)?;
     Ok(Exit::Done)

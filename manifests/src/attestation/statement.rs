@@ -9,6 +9,8 @@ const TYPE: &str = "https://in-toto.io/Statement/v1";
 pub const RELEASE: &str = "https://in-toto.io/attestation/release/v0.1";
 /// That a build was done again and came to the same bytes.
 pub const REBUILD: &str = "https://streembit.org/attestation/rebuild/v1";
+/// That a device runs a release, and that it has proved itself there.
+pub const INSTALL: &str = "https://streembit.org/attestation/install/v1";
 /// That a release is withdrawn.
 pub const YANK: &str = "https://streembit.org/attestation/yank/v1";
 /// What is said of a build.
