@@ -119,6 +119,11 @@ impl Drop for Started {
 
 #[test]
 fn memory_of_a_running_program_is_closed_to_its_own_user_k75() {
+    let can_confine = confined(Path::new("true"), &[]).status();
+    if !can_confine.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: no rights can be given up here (setpriv)");
+        return;
+    }
     let place = tempfile::tempdir().unwrap();
     let pipe = place.path().join("pipe");
     assert!(

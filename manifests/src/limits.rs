@@ -67,11 +67,11 @@ pub const BUILDERS_MAX: usize = 16;
 /// Rebuilders that a device or an auditor believes.
 pub const REBUILDERS_MAX: usize = 8;
 /// Sizes of a log from which the way to its newest checkpoint is told.
-pub const LOG_VIEW_SIZES_MAX: usize = 16_384;
+pub const LOG_VIEW_SIZES_MAX: usize = 2048;
 /// Of these, those that stand in a catalog.
 pub const LOG_VIEW_SIZES_NEWEST: usize = 256;
 /// Bytes of the file that tells it.
-pub const LOG_VIEW_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const LOG_VIEW_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a list of components.
 pub const SBOM_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Bytes of a log's entry; its length has two bytes.

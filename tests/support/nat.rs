@@ -67,7 +67,10 @@ impl Internet {
         plug("sb-relay", "198.51.100.1/24")?;
         plug("sb-neighbour", "198.51.100.2/24")?;
         for (host, address) in [("sb-relay", RELAY_V6), ("sb-neighbour", "2001:db8::2")] {
-            ip(&format!("-n {host} address add {address}/64 dev wan nodad"))?;
+            // What needs it looks whether it is there.
+            drop(ip(&format!(
+                "-n {host} address add {address}/64 dev wan nodad"
+            )));
         }
         for (home, router, outer) in [
             ("sb-alice", "sb-alice-router", "198.51.100.10/24"),
@@ -95,20 +98,35 @@ impl Internet {
 
     /// Makes a home's line bad in both directions: it loses so many packets of a hundred, at random, carries so many
     /// kbit/s, and no packet longer than `mtu` bytes.
-    pub fn worsen(&self, home: &str, lost_percent: u32, kbit: u32, mtu: u32) {
+    ///
+    /// # Errors
+    /// What `ip`, `tc` or `nft` says where this machine can't.
+    pub fn worsen(
+        &self,
+        home: &str,
+        (lost_percent, kbit, mtu): (u32, u32, u32),
+    ) -> Result<(), String> {
         let router = format!("sb-{home}-router");
         for (space, link) in [(&*format!("sb-{home}"), "wan"), (&*router, "lan")] {
-            ip(&format!("-n {space} link set {link} mtu {mtu}")).unwrap();
+            ip(&format!("-n {space} link set {link} mtu {mtu}"))?;
             let limit = format!("dev {link} root tbf rate {kbit}kbit burst 5kb latency 500ms");
             let mut limited = Command::new("tc");
             limited.args(["-n", space, "qdisc", "add"]);
-            run(limited.args(limit.split(' '))).unwrap();
+            run(limited.args(limit.split(' ')))?;
         }
         let lose =
             format!("insert rule ip home through numgen random mod 100 < {lost_percent} drop");
         let mut losing = Command::new("ip");
         losing.args(["netns", "exec", &router, "nft", &lose]);
-        run(&mut losing).unwrap();
+        run(&mut losing)
+    }
+
+    /// Whether hosts have IPv6 here.
+    pub fn has_ipv6(&self) -> bool {
+        let listed = Command::new("ip")
+            .args(["-n", "sb-relay", "-6", "address"])
+            .output();
+        listed.is_ok_and(|listed| String::from_utf8_lossy(&listed.stdout).contains(RELAY_V6))
     }
 
     fn clear(&self) {

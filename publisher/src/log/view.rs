@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cli::durable;
 use manifests::evidence::log_view::LogView;
-use manifests::limits::LOG_VIEW_BYTES_MAX;
+use manifests::limits::{LOG_VIEW_BYTES_MAX, LOG_VIEW_SIZES_MAX};
 use tlog::checkpoint::Checkpoint;
 use tlog::hash::Hash;
 use tlog::note::Note;
@@ -38,7 +38,9 @@ impl Log {
         let files = self.files();
         let grown = roots
             .into_iter()
-            .filter(|(size, _)| (1..tree.size).contains(size));
+            .rev()
+            .filter(|(size, _)| (1..tree.size).contains(size))
+            .take(LOG_VIEW_SIZES_MAX);
         let prefixes = grown.map(|(size, root)| {
             let proof = Tree::new(&files, tree.size).consistency(size)?;
             Ok((size, Prefix { root, proof }))
