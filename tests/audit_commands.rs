@@ -132,22 +132,16 @@ impl Workshop {
         git(&sources, &["add", "."]);
         git(&sources, &["commit", "--quiet", "-m", "first"]);
         let commit = git(&sources, &["rev-parse", "HEAD"]);
-        for key in ["builder.key", "rebuilder.key"] {
-            publisher.ok(&[
-                "keys",
-                "create",
-                key,
-                "--algorithm",
-                "p256",
-                "--no-passcode",
-            ]);
-        }
-        let settings = publisher.path("repository/publisher.toml");
-        let mut text = fs::read_to_string(&settings).unwrap();
-        text.push_str(&format!(
-            "\n[log.builders]\n{BUILDER:?} = \"file:../builder.key\"\n"
-        ));
-        fs::write(&settings, text).unwrap();
+        publisher.name_builder(BUILDER);
+        let key = [
+            "keys",
+            "create",
+            "rebuilder.key",
+            "--algorithm",
+            "p256",
+            "--no-passcode",
+        ];
+        publisher.ok(&key);
         Self { publisher, commit }
     }
 

@@ -24,20 +24,7 @@ struct Job {
 impl Job {
     fn new(builder: &str) -> Self {
         let publisher = Publisher::empty();
-        publisher.ok(&[
-            "keys",
-            "create",
-            "builder.key",
-            "--algorithm",
-            "p256",
-            "--no-passcode",
-        ]);
-        let settings = publisher.path("repository/publisher.toml");
-        let mut text = fs::read_to_string(&settings).unwrap();
-        text.push_str(&format!(
-            "\n[log.builders]\n{builder:?} = \"file:../builder.key\"\n"
-        ));
-        fs::write(&settings, text).unwrap();
+        publisher.name_builder(builder);
         fs::write(publisher.path("image"), "image").unwrap();
         let sbom = r#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1}"#;
         fs::write(publisher.path("sbom.json"), sbom).unwrap();

@@ -253,3 +253,50 @@ fn changed_policy_is_followed_if_it_was_logged_under_the_one_before() {
         assert!(adopted.contains(&second.key), "{adopted}");
     }
 }
+
+/// Policies on the way to the signed one are believed only if they lead to it: an entry in the log alone changes nothing.
+#[test]
+fn policies_that_lead_to_no_signed_one_are_not_taken() {
+    let scene = Scene::new();
+    scene.release("2.0.0", &[]);
+    let mirror = Mirror::start(&scene.repository());
+    let device = scene.device(&[], &mirror);
+    let policy = fs::read_to_string(scene.publisher.path("repository/log/policy")).unwrap();
+    for number in 1..=2 {
+        let next = scene.publisher.path(&format!("policy {number}"));
+        fs::write(&next, format!("{policy}# {number}\n")).unwrap();
+        let next = next.to_str().unwrap();
+        scene.publisher.ok(&["log", "policy", next]);
+    }
+    mirror.tamper(|asked, answer| {
+        if asked.path.ends_with("policy-2.sigstore.json") {
+            answer.fail(404);
+        }
+    });
+    refuses(&device, Exit::Undecided, "log policy");
+    assert!(!device.data("trusted/log-policy.json").exists());
+    mirror.be_honest();
+    installs(&device);
+    let adopted = fs::read_to_string(device.data("trusted/log-policy.json")).unwrap();
+    assert!(adopted.contains("# 2"), "{adopted}");
+}
+
+/// What was logged of an image that wasn't published in the end doesn't stand for another of the same name.
+#[test]
+fn evidence_of_another_image_publishes_nothing() {
+    let mut scene = Scene::new();
+    let key = scene.witness.key.clone();
+    let words = |image: &'static str| ["release", image, "--version", "2.0.0", "--deltas", "0"];
+    scene.image("first");
+    scene.image("second");
+    scene.witness.stop();
+    assert_eq!(scene.publisher.fails(&words("first")).0, Some(7));
+    scene.publisher.ok(&["stage", "--discard"]);
+    let [url, _] = scene.witness.start();
+    scene.publisher.set_policy(&[("w", &key, &url)], "all");
+    scene.publisher.log("update");
+    scene.witness.stop();
+    assert_eq!(scene.publisher.fails(&words("second")).0, Some(7));
+    let (exit, said) = scene.publisher.fails(&["publish"]);
+    assert!(exit == Some(7) && said.contains("not in the log"), "{said}");
+}

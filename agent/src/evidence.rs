@@ -59,8 +59,11 @@ pub async fn demand(
     let seen = seen.ok_or_else(|| missing("the log's newest checkpoint"))?;
     // The checkpoint of each proof is one that the newest begins with.
     case.follow(device, sources, &shown, Some(&seen)).await?;
-    device.record("evidence", json!({ "release": release.release, "log": seen.origin,
-        "size": seen.size, "root": seen.root.to_string(), "index": shown.first().map(|it| it.size) }))
+    device.record(
+        "evidence",
+        json!({ "release": release.release, "log": seen.origin,
+        "size": seen.size, "root": seen.root.to_string() }),
+    )
 }
 
 /// The policy in force: the pin's, or the one that a signed change under it has brought.
@@ -114,32 +117,30 @@ impl Case<'_> {
         self.follow(device, sources, &[], before.as_ref()).await
     }
 
-    /// A policy changes by a target of the product, each one logged under the policy before it.
+    /// A policy changes by a target of the product. Those between the one in force and that target are believed only
+    /// if they lead to it, each logged under the one before.
     async fn change_policy(&mut self, device: &mut Device, to: &Sha256) -> Result<(), CliError> {
-        let mut adopted = device.trust.seen().policy()?;
+        let in_force = device.trust.seen().policy()?;
+        let pinned = device.pin.requirements.log_policy.as_deref();
+        let text = in_force.as_ref().map(|adopted| adopted.policy.as_str());
+        let text = text.or(pinned).unwrap_or_default();
+        if Sha256::of(text.as_bytes()) == *to {
+            return Ok(());
+        }
+        let (mut after, mut policy) = (in_force.map(|adopted| adopted.index), self.policy.clone());
         for number in 1..=names::POLICIES_MAX {
-            let text = match &adopted {
-                Some(adopted) => adopted.policy.as_str(),
-                None => device
-                    .pin
-                    .requirements
-                    .log_policy
-                    .as_deref()
-                    .unwrap_or_default(),
+            let Some(next) = self.next_policy(to, number, (&policy, after)).await? else {
+                continue;
             };
-            if Sha256::of(text.as_bytes()) == *to {
-                return Ok(());
-            }
-            let after = adopted.as_ref().map(|adopted| adopted.index);
-            if let Some(next) = self.next_policy(to, number, after).await? {
-                self.policy = next.policy.parse().context(Exit::No, "log policy")?;
-                let sha256 = Sha256::of(next.policy.as_bytes()).to_string();
+            policy = next.policy.parse().context(Exit::No, "log policy")?;
+            after = Some(next.index);
+            if Sha256::of(next.policy.as_bytes()) == *to {
+                self.policy = policy;
                 device.record(
                     "log-policy",
-                    json!({ "sha256": sha256, "index": next.index }),
+                    json!({ "sha256": to.to_string(), "index": next.index }),
                 )?;
-                device.trust.seen().store_policy(&next)?;
-                adopted = Some(next);
+                return device.trust.seen().store_policy(&next);
             }
         }
         Err(missing("a log policy that follows from the one in force"))
@@ -150,7 +151,7 @@ impl Case<'_> {
         &self,
         to: &Sha256,
         number: u64,
-        after: Option<u64>,
+        (policy, after): (&Policy, Option<u64>),
     ) -> Result<Option<Adopted>, CliError> {
         let [text, proof] = names::policy_files(number);
         let limit = u64::try_from(POLICY_BYTES_MAX).unwrap_or(u64::MAX);
@@ -165,7 +166,7 @@ impl Case<'_> {
         };
         let key = self.product.statement_keys().release.as_ref();
         let key = key.ok_or_else(|| refused(&EvidenceError::NoKey("log policies")))?;
-        let logged = bundle.verify_file(&Sha256::of(&text), key, (&self.policy, self.latest));
+        let logged = bundle.verify_file(&Sha256::of(&text), key, (policy, self.latest));
         let index = bundle.proof.index;
         if logged.is_err() || after.is_some_and(|after| index <= after) {
             return Ok(None);
@@ -359,7 +360,7 @@ fn refused(error: &EvidenceError) -> CliError {
 fn keep_evidence(device: &Device, policy: &Policy, view: &LogView, error: LogError) -> CliError {
     let exit = match &error {
         LogError::Refused(Refusal::Quorum(_)) => Exit::Quorum,
-        LogError::Refused(_) => Exit::No,
+        LogError::Refused(_) | LogError::OtherLog(..) => Exit::No,
         LogError::Inconsistent(Inconsistent::Shrunk { .. }) => Exit::Rollback,
         LogError::Inconsistent(Inconsistent::Forked(..)) => Exit::Equivocation,
         LogError::Inconsistent(_) => Exit::Undecided,

@@ -237,7 +237,9 @@ fn refused(
         LogError::Inconsistent(Inconsistent::Shrunk { .. }) => Exit::Rollback,
         LogError::Inconsistent(Inconsistent::Forked(..)) => Exit::Equivocation,
         LogError::Inconsistent(Inconsistent::Unknown(_)) => Exit::Undecided,
-        LogError::Inconsistent(Inconsistent::Damaged(_)) | LogError::Refused(_) => Exit::No,
+        LogError::Inconsistent(Inconsistent::Damaged(_))
+        | LogError::Refused(_)
+        | LogError::OtherLog(..) => Exit::No,
     };
     let text = error.to_string();
     if let LogError::Inconsistent(Inconsistent::Forked(_, prefix)) = error

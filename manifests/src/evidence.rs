@@ -238,7 +238,12 @@ pub fn check_log<'a>(
     let accepted = policy.accept(&view.checkpoint, latest)?;
     let newest = &accepted.checkpoint;
     let earlier = seen.into_iter().chain(shown);
-    for earlier in earlier.filter(|earlier| earlier.origin == newest.origin) {
+    for earlier in earlier {
+        // Of several logs one is followed: evidence in another would be of a history that nobody compares.
+        if earlier.origin != newest.origin {
+            let (before, now) = (earlier.origin.clone(), newest.origin.clone());
+            return Err(LogError::OtherLog(before, now));
+        }
         view.check(earlier, newest)?;
     }
     Ok(accepted)
@@ -250,6 +255,9 @@ pub enum LogError {
     /// The policy doesn't accept it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It is of another log than what was seen or shown.
+    #[error("the checkpoint is of the log {1}, what was seen or shown of {0}")]
+    OtherLog(String, String),
     /// It doesn't continue what was seen.
     #[error(transparent)]
     Inconsistent(#[from] Inconsistent),

@@ -151,7 +151,9 @@ fn check_stated(change: &Change, open: &OpenLog) -> Result<(), CliError> {
             let is_new = before.is_none_or(|before| !before.targets().contains_key(&name));
             let custom = target.custom.as_ref();
             let is_release = custom.is_some_and(|custom| custom.member("release").is_some());
-            if is_new && is_release && !statements::is_stated(open, &name) {
+            let image = target.hashes.sha256_alone();
+            let is_stated = image.is_ok_and(|image| statements::is_stated(open, &name, &image));
+            if is_new && is_release && !is_stated {
                 let message = format!("{name} is not in the log that witnesses have cosigned");
                 return Err(CliError::new(Exit::Quorum, message)
                     .hint("streembit-publisher log update, then publish"));

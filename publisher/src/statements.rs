@@ -9,6 +9,7 @@ use cli::exit::Context as _;
 use cli::signer::Signer;
 use cli::{CliError, Exit};
 use keys::PublicKey;
+use manifests::attestation::bundle::Bundle;
 use manifests::attestation::dsse::{Envelope, IN_TOTO};
 use manifests::attestation::provenance::Provenance;
 use manifests::attestation::release::{ReleaseStatement, Source};
@@ -177,10 +178,16 @@ pub fn withdraw(
     evidence.sign_statement("yank", &said, &signer).map(drop)
 }
 
-/// Whether the evidence of a target is whole: the statement of its release is logged.
-pub fn is_stated(open: &OpenLog, name: &Name) -> bool {
+/// Whether the statement of a target's release is logged, and about this image: one of the same name may have been
+/// begun with another.
+pub fn is_stated(open: &OpenLog, name: &Name, image: &Sha256) -> bool {
     let evidence = Evidence::of(open, name);
-    evidence.path(&format!("{RELEASE}{BUNDLE}")).exists()
+    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+    let bytes = durable::read(&evidence.path(&format!("{RELEASE}{BUNDLE}")), limit).ok();
+    let bundle = bytes.and_then(|bytes| Bundle::parse(&bytes).ok());
+    let envelope = bundle.as_ref().and_then(Bundle::envelope);
+    let statement = envelope.and_then(|envelope| Statement::parse(&envelope.payload).ok());
+    statement.is_some_and(|statement| statement.is_about(image))
 }
 
 /// Provenance that a builder of ours has signed.

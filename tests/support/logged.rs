@@ -138,6 +138,25 @@ impl Publisher {
         Self { folder, key }
     }
 
+    /// Makes `builder.key`, and names it as that of a builder.
+    pub fn name_builder(&self, id: &str) {
+        let key = [
+            "keys",
+            "create",
+            "builder.key",
+            "--algorithm",
+            "p256",
+            "--no-passcode",
+        ];
+        self.ok(&key);
+        let settings = self.path("repository/publisher.toml");
+        let mut text = fs::read_to_string(&settings).unwrap();
+        text.push_str(&format!(
+            "\n[log.builders]\n{id:?} = \"file:../builder.key\"\n"
+        ));
+        fs::write(&settings, text).unwrap();
+    }
+
     /// A copy with all keys.
     pub fn twin(&self) -> Self {
         let twin = Self {

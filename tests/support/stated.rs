@@ -62,21 +62,7 @@ impl Scene {
 
     fn prepare(&self) {
         let publisher = &self.publisher;
-        let key = [
-            "keys",
-            "create",
-            "builder.key",
-            "--algorithm",
-            "p256",
-            "--no-passcode",
-        ];
-        publisher.ok(&key);
-        let settings = publisher.path("repository/publisher.toml");
-        let mut text = fs::read_to_string(&settings).unwrap();
-        text.push_str(&format!(
-            "\n[log.builders]\n{BUILDER:?} = \"file:../builder.key\"\n"
-        ));
-        fs::write(&settings, text).unwrap();
+        publisher.name_builder(BUILDER);
         fs::write(publisher.path("1.0.0.sbom"), SPDX).unwrap();
         fs::write(publisher.path("1.1.0.sbom"), CYCLONE_DX).unwrap();
         fs::write(

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cli::durable::{self, Access};
@@ -138,6 +138,13 @@ impl Plan {
             CliError::new(Exit::Usage, "the provenance declares no recipe")
                 .hint("--recipe COMMAND --artifact PATH")
         })?;
+        let is_inside = Path::new(&artifact)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !is_inside {
+            let message = format!("{artifact}: the image has to be within the sources");
+            return Err(CliError::new(Exit::No, message).hint("--recipe COMMAND --artifact PATH"));
+        }
         Ok(Self {
             source: args.source.clone().unwrap_or_else(|| url.to_owned()),
             commit,

@@ -93,7 +93,7 @@ fn refused(error: &LogError) -> Finding {
             Exit::Quorum,
             "get a pack that more witnesses have cosigned",
         ),
-        LogError::Refused(_) => (
+        LogError::Refused(_) | LogError::OtherLog(..) => (
             "log/checkpoint",
             Exit::No,
             "it is of another log than the policy's",
