@@ -31,6 +31,7 @@ mod ci_templates;
 mod clock;
 mod command_lines;
 mod delta_machines;
+mod delta_sparse;
 mod dht;
 mod dht_eclipse;
 mod dht_hostile;
