@@ -1,6 +1,7 @@
 //! A publisher's log and its witnesses, as real programs: over HTTP and over the network of nodes, through restarts,
 //! against a publisher with two histories (threats K78).
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
@@ -9,15 +10,27 @@ use support::logged::{ORIGIN, Publisher, Witness};
 use support::programs::json;
 use tlog::hash::Hash;
 
+/// The status of an answer.
+fn status(url: &str, path: &str) -> u16 {
+    let answer = answer(url, path);
+    let line = String::from_utf8_lossy(&answer).into_owned();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
 /// The body of what is there, as any program asks for it.
 fn get(url: &str, path: &str) -> String {
+    let answer = String::from_utf8(answer(url, path)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+fn answer(url: &str, path: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: witness\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
 }
 
 #[test]
@@ -76,6 +89,105 @@ fn a_log_is_cosigned_over_http_and_over_the_network_of_nodes() {
         "{monitored}"
     );
     assert!(monitored.contains("w.example/1 "), "{monitored}");
+}
+
+/// A witness that keeps the entries says so by a key of its own, once it has them: over HTTP and as a node, after
+/// being away, and never of what it doesn't hold.
+#[test]
+fn a_mirror_cosigns_what_it_holds() {
+    let publisher = Publisher::empty();
+    let (mut first, mut second) = (Witness::new("w.example/1"), Witness::new("w.example/2"));
+    let mirrors = [first.mirror("m.example/1"), second.mirror("m.example/2")];
+    for witness in [&first, &second] {
+        witness.watch(&publisher.key);
+    }
+    let [url, _] = first.start();
+    let [_, address] = second.start();
+    let parties = [
+        ("witness", first.key.as_str(), url.as_str()),
+        ("mirror", &mirrors[0], &url),
+        ("node", &mirrors[1], &address),
+    ];
+    publisher.set_policy(&parties, "all");
+    let entries: Vec<String> = (0..700).map(|number| format!("entry {number}")).collect();
+    let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    publisher.append(&entries);
+    let shown = publisher.log("update");
+    let all = serde_json::json!(["witness", "mirror", "node"]);
+    assert_eq!(shown["cosigned"], all, "{shown}");
+    // What it holds is there for all, byte for byte; nothing else is.
+    let shown = json("streembit", &["witness", "show"], first.path());
+    let hash = shown["logs"][0]["hash"].as_str().unwrap().to_owned();
+    let checkpoint = get(&url, &format!("/mirror/{hash}/checkpoint"));
+    assert!(checkpoint.contains("m.example/1 "), "{checkpoint}");
+    let held = first
+        .path()
+        .join("streembit-data/witness/mirror")
+        .join(&hash);
+    let log = publisher.path("repository/log");
+    for path in [
+        "tile/entries/000",
+        "tile/entries/001",
+        "tile/0/002.p/188",
+        "tile/1/000.p/2",
+    ] {
+        let ours = fs::read(log.join(path)).unwrap();
+        assert_eq!(fs::read(held.join(path)).unwrap(), ours, "{path}");
+        assert_eq!(status(&url, &format!("/mirror/{hash}/{path}")), 200);
+    }
+    for path in [
+        "tree",
+        "tile/../tree",
+        "tile/0/..",
+        "tile/0/000/../../tree",
+        "%2e%2e/witness.key",
+    ] {
+        assert_eq!(
+            status(&url, &format!("/mirror/{hash}/{path}")),
+            404,
+            "{path}"
+        );
+    }
+    // It was away, and its disk lost a bundle: what is not there is not cosigned.
+    first.stop();
+    publisher.append(&["one more", "and one"]);
+    fs::remove_file(held.join("tile/entries/002.p/188")).unwrap();
+    let [url, _] = first.start();
+    let parties = [
+        ("witness", first.key.as_str(), url.as_str()),
+        ("mirror", &mirrors[0], &url),
+        ("node", &mirrors[1], &address),
+    ];
+    publisher.set_policy(&parties, "2");
+    let shown = publisher.log("update");
+    assert_eq!(shown["missing"], serde_json::json!(["mirror"]), "{shown}");
+    fs::copy(
+        log.join("tile/entries/002.p/188"),
+        held.join("tile/entries/002.p/188"),
+    )
+    .unwrap();
+    let shown = publisher.log("witness");
+    assert_eq!(shown["cosigned"], all, "{shown}");
+    assert_eq!(publisher.log("publish")["published"], 702);
+}
+
+/// A witness that keeps no entries never says that it does.
+#[test]
+fn a_witness_is_no_mirror() {
+    let publisher = Publisher::empty();
+    let mut witness = Witness::new("w.example/1");
+    let mut mirror = Witness::new("w.example/2");
+    let key = mirror.mirror("m.example/2");
+    witness.watch(&publisher.key);
+    let [url, _] = witness.start();
+    publisher.set_policy(&[("mirror", key.as_str(), url.as_str())], "all");
+    publisher.append(&["one"]);
+    let (exit, said) = publisher.refused("update");
+    assert_eq!(exit, Some(7), "{said}");
+    assert!(said.contains("no good cosignature"), "{said}");
+    mirror.stop();
+    let taken = mirror.mirror_refused("m.example/3");
+    assert!(taken.contains("already"), "{taken}");
 }
 
 #[test]

@@ -21,6 +21,7 @@
 //! * [`messenger`]: contacts, sessions, mail, files
 //! * [`control`]: the local control socket
 //! * [`rendezvous`]: members of a private network find each other by the public one, once
+//! * [`tiles`]: the files of a transparency log
 //! * [`witness`]: cosigning checkpoints of transparency logs
 //! * [`args`], [`command`]: the binary `streembit`
 #![allow(
@@ -46,6 +47,7 @@ pub mod rendezvous;
 pub mod runtime;
 pub mod storage;
 pub mod swarm;
+pub mod tiles;
 pub mod witness;
 
 pub use handle::NodeHandle;

@@ -1,16 +1,21 @@
 //! A witness: cosigns the checkpoints of logs that it was told to watch, one history of each.
 //!
 //! * [`place`]: its files
-//! * [`http`]: C2SP tlog-witness over HTTP
+//! * `mirror`: keeps the entries, too, if it was told to
+//! * `uploads`: entries as they come
+//! * [`http`]: C2SP tlog-witness and tlog-mirror over HTTP
 //! * [`streams`]: the same bytes over the network of nodes
 //!
 //! What it cosigned last is on its disk before it answers, and a log is looked up and written by one request at a
 //! time, so that no crash and no race makes it cosign two histories.
 
 pub mod http;
+mod mirror;
 pub mod place;
 pub mod streams;
+mod uploads;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keys::SigningKey;
@@ -21,6 +26,7 @@ use tlog::witness::{AddCheckpoint, Latest, Refusal, SIZE_TYPE};
 use tokio::sync::Semaphore;
 
 use crate::clock::unix_now;
+use mirror::Mirror;
 use place::{Place, PlaceError};
 
 /// Requests that wait for their turn, over HTTP and streams together.
@@ -67,6 +73,7 @@ struct Core {
     place: Place,
     key: VerifierKey,
     signing: SigningKey,
+    mirror: Option<Mirror>,
 }
 
 /// A witness that runs; clones are the same one.
@@ -83,17 +90,23 @@ impl std::fmt::Debug for Witness {
 }
 
 impl Witness {
-    /// A witness with its key; nobody else uses these files while it lives.
+    /// A witness with its key, and that of its mirror if it is one; nobody else uses these files while it lives.
     ///
     /// # Errors
     /// [`PlaceError`].
-    pub fn new(mut place: Place, signing: SigningKey) -> Result<Self, PlaceError> {
+    pub fn new(
+        mut place: Place,
+        signing: SigningKey,
+        mirror: Option<SigningKey>,
+    ) -> Result<Self, PlaceError> {
         place.hold()?;
         let key = place.key(&signing.public())?;
+        let mirror = mirror.map(|key| Mirror::new(&place, key)).transpose()?;
         let core = Core {
             place,
             key,
             signing,
+            mirror,
         };
         Ok(Self {
             core: Arc::new(Mutex::new(core)),
@@ -121,17 +134,35 @@ impl Witness {
         .await
     }
 
+    /// The file of what the mirror holds that a reader asks for: of a log by the SHA-256 of its origin, and by the
+    /// paths of C2SP tlog-tiles; `None` if it has no such file.
+    pub async fn mirrored(&self, origin_hash: String, path: String) -> Option<PathBuf> {
+        let found = self.run(move |core| {
+            core.mirror.as_ref()?;
+            mirror::file(&core.place, &origin_hash, &path)
+        });
+        found.await.ok().flatten()
+    }
+
     /// Whoever comes while too many wait may come again.
     async fn answer(&self, work: impl FnOnce(&Core) -> Answer + Send + 'static) -> Answer {
         let Ok(_place) = self.places.try_acquire() else {
-            return Answer::text(503, "too many requests");
+            return busy();
         };
+        self.run(work).await.unwrap_or_else(|stopped| stopped)
+    }
+
+    /// One at a time. The error is an answer, too.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Core) -> T + Send + 'static,
+    ) -> Result<T, Answer> {
         let core = self.core.clone();
         let done = tokio::task::spawn_blocking(move || {
             work(&core.lock().unwrap_or_else(PoisonError::into_inner))
         });
         let stopped = |_| Answer::text(503, "the witness stops");
-        done.await.unwrap_or_else(stopped)
+        done.await.map_err(stopped)
     }
 }
 
@@ -203,6 +234,10 @@ impl Core {
             tracing::error!(origin, %error, "what shows it is not kept");
         }
     }
+}
+
+fn busy() -> Answer {
+    Answer::text(503, "too many requests")
 }
 
 fn internal(error: &dyn std::error::Error) -> Answer {

@@ -14,14 +14,15 @@
 //! that stands beside them, tiles follow from entries, and a tree is named once its tiles are there.
 //!
 //! * [`pending`]: the queue
-//! * [`files`]: tiles and bundles in a folder
-//! * [`witnesses`]: asking them
+//! * [`node::tiles`]: tiles and bundles in a folder
+//! * [`witnesses`], `endpoint`, `uploads`: asking them, where, and bringing mirrors the entries
 //! * `view`: how the log has grown from what was shown before
 //! * [`opened`]: all of it, with key and policy
 
-pub mod files;
+mod endpoint;
 pub mod opened;
 pub mod pending;
+mod uploads;
 mod view;
 pub mod witnesses;
 
@@ -29,6 +30,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cli::durable::{self, Access, PathError};
+use node::tiles::{Files, FilesError, Growth};
 use tlog::checkpoint::Checkpoint;
 use tlog::edge::{Edge, EdgeError};
 use tlog::hash::Hash;
@@ -41,7 +43,6 @@ use tlog::tile::Bundle;
 use tlog::tree::{Tree, TreeError};
 use tlog::vkey::VerifierKey;
 
-use files::{Files, FilesError};
 use pending::{Pending, PendingError};
 
 const TREE: &str = "tree";
@@ -156,35 +157,20 @@ impl Log {
     /// # Errors
     /// [`LogError`].
     pub fn integrate(&self) -> Result<Checkpoint, LogError> {
-        let (tree, files) = (self.tree()?, self.files());
+        let tree = self.tree()?;
         let pending = Pending::open(&self.folder, tree.size)?;
-        let mut edge = files.edge(tree.size)?;
-        if edge.root() != tree.root {
+        let mut growth = Growth::open(self.files(), tree.size)?;
+        if growth.edge().root() != tree.root {
             return Err(damaged(
                 &self.folder.join(TREE),
                 "its tiles have another root",
             ));
         }
-        let mut bundle = files.partial_bundle(tree.size)?;
         for entry in pending.entries()? {
-            let entry = entry?;
-            for (tile, hashes) in edge.append(Hash::of_leaf(&entry))? {
-                files.put_tile(tile, &hashes)?;
-            }
-            Bundle::push(&mut bundle, &entry).map_err(FilesError::from)?;
-            let newest = Bundle::of(edge.size().saturating_sub(1) >> 8, edge.size());
-            if let Some(full) = newest.filter(|newest| *newest == newest.full()) {
-                files.put_bundle(full, &bundle)?;
-                bundle.clear();
-            }
+            growth.push(&entry?)?;
         }
-        for (tile, hashes) in edge.partial() {
-            files.put_tile(tile, &hashes)?;
-        }
-        if let Some(partial) = Bundle::of(edge.size() >> 8, edge.size()) {
-            files.put_bundle(partial, &bundle)?;
-        }
-        let tree = self.checkpoint_of(&edge);
+        growth.settle()?;
+        let tree = self.checkpoint_of(growth.edge());
         self.put(TREE, &tree.to_string())?;
         pending.discard()?;
         Ok(tree)

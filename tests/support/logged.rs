@@ -47,6 +47,21 @@ impl Witness {
         }
     }
 
+    /// Makes it a mirror, too; its key as one.
+    pub fn mirror(&self, name: &str) -> String {
+        let args = ["witness", "mirror", name, "--no-passcode"];
+        let made = json("streembit", &args, self.folder.path());
+        made["key"].as_str().unwrap().to_owned()
+    }
+
+    /// What it says if it can't be made a mirror.
+    pub fn mirror_refused(&self, name: &str) -> String {
+        let args = ["witness", "mirror", name, "--no-passcode"];
+        let output = run("streembit", &args, self.folder.path());
+        assert!(!output.status.success());
+        text(&output)
+    }
+
     /// Makes it cosign a log.
     pub fn watch(&self, log: &str) {
         let watched = json(

@@ -12,6 +12,7 @@
 //! * [`policy`]: which logs and witnesses count
 //! * [`log_proof`]: a proof that travels
 //! * [`witness`]: when a witness cosigns
+//! * [`mirror`]: entries on their way to who keeps all of them
 //! * [`split_view`]: evidence against a log
 //!
 //! # What callers must keep
@@ -37,6 +38,7 @@ mod example;
 pub mod hash;
 pub mod limits;
 pub mod log_proof;
+pub mod mirror;
 pub mod note;
 pub mod policy;
 pub mod proof;

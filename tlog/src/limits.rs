@@ -28,3 +28,7 @@ pub const LOG_PROOF_BYTES_MAX: usize = NOTE_BYTES_MAX + 8 * 1024;
 pub const ADD_CHECKPOINT_BYTES_MAX: usize = NOTE_BYTES_MAX + 4 * 1024;
 /// Bytes of evidence against a log: two notes and a proof.
 pub const EVIDENCE_BYTES_MAX: usize = 3 * NOTE_BYTES_MAX;
+/// Bytes of what a mirror gives submitters to remember; its length takes two bytes.
+pub const TICKET_BYTES_MAX: usize = 65_535;
+/// Bytes of a mirror's word of how far it has come: two numbers, and a ticket in base64.
+pub const MIRROR_INFO_BYTES_MAX: usize = 2 * TICKET_BYTES_MAX;

@@ -1,4 +1,5 @@
-//! Proofs that an entry is in a tree, and that a tree begins with an earlier one (RFC 9162 sections 2.1.3 and 2.1.4).
+//! Proofs that an entry is in a tree, and that a tree begins with an earlier one (RFC 9162 sections 2.1.3 and 2.1.4);
+//! that a subtree is in a tree (draft-ietf-plants-merkle-tree-certs-02, subtree consistency proofs).
 
 use crate::hash::Hash;
 use crate::limits::TREE_SIZE_MAX;
@@ -127,6 +128,67 @@ pub fn verify_consistency(
         place = place.up();
     }
     holds(place.last == 0 && old == *old_root && new == *new_root)
+}
+
+/// Verifies that a tree contains the subtree over some of its entries.
+///
+/// * `hash`: the root over the entries `first..end` alone.
+/// * `proof`: from the subtree's sibling up to the root's child.
+///
+/// # Errors
+/// [`ProofError`]; [`ProofError::Range`] if these entries are not a node of such a tree.
+pub fn verify_subtree(
+    mut hash: Hash,
+    (first, end, size): (u64, u64, u64),
+    proof: &[Hash],
+    root: &Hash,
+) -> Result<(), ProofError> {
+    let path = path_to((first, end), size).ok_or(ProofError::Range)?;
+    if path.len() != proof.len() {
+        return Err(ProofError::Mismatch);
+    }
+    for (sibling, other) in path.iter().rev().zip(proof) {
+        hash = match sibling {
+            Sibling::Left(..) => Hash::of_node(other, &hash),
+            Sibling::Right(..) => Hash::of_node(&hash, other),
+        };
+    }
+    (hash == *root).then_some(()).ok_or(ProofError::Mismatch)
+}
+
+/// A neighbour on the way from the root to a node: the entries that it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sibling {
+    /// On the left.
+    Left(u64, u64),
+    /// On the right.
+    Right(u64, u64),
+}
+
+/// The way from the root of a tree down to the node over entries `first..end`; `None` if the tree has no such node.
+pub(crate) fn path_to((first, end): (u64, u64), size: u64) -> Option<Vec<Sibling>> {
+    let is_sized = first < end && end <= size && size <= TREE_SIZE_MAX;
+    let (mut from, mut to, mut path) = (0, is_sized.then_some(size)?, Vec::new());
+    while (from, to) != (first, end) {
+        let middle = middle(from, to)?;
+        if end <= middle {
+            path.push(Sibling::Right(middle, to));
+            to = middle;
+        } else if first >= middle {
+            path.push(Sibling::Left(from, middle));
+            from = middle;
+        } else {
+            return None;
+        }
+    }
+    Some(path)
+}
+
+/// Where a range of several entries is split: after the largest power of two below its length (RFC 6962 section 2.1).
+pub(crate) fn middle(first: u64, end: u64) -> Option<u64> {
+    let length = end.checked_sub(first).filter(|length| *length > 1)?;
+    let left = length.checked_sub(1)?.checked_ilog2()?;
+    first.checked_add(1_u64.checked_shl(left)?)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::hash::Hash;
 use crate::limits::TILE_WIDTH;
+use crate::proof::{self, Sibling, middle};
 use crate::tile::{TILE_BITS, Tile};
 
 /// Where the tiles of a log lie: a folder, the network, memory.
@@ -102,6 +103,18 @@ impl<'a, T: Tiles> Tree<'a, T> {
         Ok(proof)
     }
 
+    /// The proof that the tree contains the subtree over entries `first..end`, see [`crate::proof::verify_subtree`].
+    ///
+    /// # Errors
+    /// [`TreeError::Range`] if there is no such node in the tree.
+    pub fn subtree_proof(&self, first: u64, end: u64) -> Result<Vec<Hash>, TreeError<T::Error>> {
+        let path = proof::path_to((first, end), self.size).ok_or(TreeError::Range)?;
+        let siblings = path.iter().rev().map(|sibling| match *sibling {
+            Sibling::Left(first, end) | Sibling::Right(first, end) => self.range(first, end),
+        });
+        siblings.collect()
+    }
+
     /// The hash over entries `first..end`, of which `first` is where a subtree of the size of this range begins.
     fn range(&self, first: u64, end: u64) -> Result<Hash, TreeError<T::Error>> {
         match middle(first, end) {
@@ -135,13 +148,6 @@ impl<'a, T: Tiles> Tree<'a, T> {
         let hash = Hash::of_complete(below).filter(|_| is_whole);
         hash.ok_or(TreeError::Range)
     }
-}
-
-/// Where a range of several entries is split: after the largest power of two below its length (RFC 6962 section 2.1).
-fn middle(first: u64, end: u64) -> Option<u64> {
-    let length = end.checked_sub(first).filter(|length| *length > 1)?;
-    let left = length.checked_sub(1)?.checked_ilog2()?;
-    first.checked_add(1_u64.checked_shl(left)?)
 }
 
 #[cfg(test)]

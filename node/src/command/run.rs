@@ -197,7 +197,7 @@ async fn serve_witness(
     settings: WitnessConfig,
     output: Output,
 ) -> Result<http::Server, CliError> {
-    streams::listen(node, witness.clone()).context(Exit::No, "witness")?;
+    streams::listen(node, &witness).context(Exit::No, "witness")?;
     let server = http::serve(settings.listen, witness).await;
     let server = server.context(Exit::No, format_args!("witness at {}", settings.listen))?;
     output.note(format_args!("witness at http://{}", server.address));

@@ -5,7 +5,7 @@ use std::path::Path;
 use cli::exit::Context as _;
 use cli::keyfile::NewKey;
 use cli::{CliError, Exit, Output, keyfile};
-use keys::Algorithm;
+use keys::{Algorithm, PublicKey};
 use serde_json::{Value, json};
 use tlog::vkey::VerifierKey;
 
@@ -21,6 +21,17 @@ pub enum Command {
     /// Make a witness: an Ed25519 key and a name; print what policies name it by
     Init {
         /// A name like a URL without scheme, such as witness.example/w1
+        name: String,
+        /// Don't encrypt the key file: for witnesses that start unattended
+        #[arg(long)]
+        no_passcode: bool,
+        /// Where the witness is kept
+        #[command(flatten)]
+        place: DataDirectory,
+    },
+    /// Keep the entries of all logs that are watched, and cosign what is held by a key of its own (C2SP tlog-mirror)
+    Mirror {
+        /// A name of its own, such as witness.example/m1
         name: String,
         /// Don't encrypt the key file: for witnesses that start unattended
         #[arg(long)]
@@ -54,7 +65,10 @@ pub fn open(data_directory: &Path) -> Result<Witness, CliError> {
     let place = Place::of(data_directory);
     place.verifier_key().context(Exit::Usage, "witness")?;
     let key = keyfile::open(&place.key_file().display().to_string())?;
-    Witness::new(place, key).context(Exit::No, "witness")
+    let mirror = place.mirror_key().context(Exit::No, "witness")?;
+    let open = |_| keyfile::open(&place.mirror_key_file().display().to_string());
+    let mirror = mirror.map(open).transpose()?;
+    Witness::new(place, key, mirror).context(Exit::No, "witness")
 }
 
 /// Runs `streembit witness`.
@@ -71,31 +85,42 @@ pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
             no_passcode,
             place,
         } => {
-            let protection = match no_passcode {
-                true => NewKey::Unprotected,
-                false => NewKey::Encrypted,
-            };
-            let key = init(&place.data_directory, name, protection)?;
-            let text = format!("witness     {key}");
-            output.result(&json!({ "key": key.to_string(), "name": key.name() }), text)?;
-            Ok(Exit::Done)
+            let place = Place::of(&place.data_directory);
+            place.prepare().context(Exit::No, "witness")?;
+            let public = new_key(&place.key_file(), *no_passcode)?;
+            let key = place.create(name, public).context(Exit::Usage, "witness")?;
+            print_key("witness", &key, output)
+        }
+        Command::Mirror {
+            name,
+            no_passcode,
+            place,
+        } => {
+            let place = Place::of(&place.data_directory);
+            place.verifier_key().context(Exit::Usage, "witness")?;
+            let public = new_key(&place.mirror_key_file(), *no_passcode)?;
+            let key = place.create_mirror(name, public);
+            print_key("mirror ", &key.context(Exit::Usage, "mirror")?, output)
         }
     }
 }
 
-fn init(data_directory: &Path, name: &str, protection: NewKey) -> Result<VerifierKey, CliError> {
-    let place = Place::of(data_directory);
-    place.prepare().context(Exit::No, "witness")?;
-    let path = place.key_file();
-    // One that is there was made by an `init` that didn't come to its end.
-    let key = if path.exists() {
-        keyfile::open(&path.display().to_string())?
-    } else {
-        keyfile::create(&path, Algorithm::Ed25519, "witness", protection)?
+fn print_key(what: &str, key: &VerifierKey, output: Output) -> Result<Exit, CliError> {
+    let value = json!({ "key": key.to_string(), "name": key.name() });
+    output.result(&value, format_args!("{what}     {key}"))?;
+    Ok(Exit::Done)
+}
+
+fn new_key(path: &Path, no_passcode: bool) -> Result<PublicKey, CliError> {
+    // One that is there was made by a run that didn't come to its end.
+    if path.exists() {
+        return Ok(keyfile::open(&path.display().to_string())?.public());
+    }
+    let protection = match no_passcode {
+        true => NewKey::Unprotected,
+        false => NewKey::Encrypted,
     };
-    place
-        .create(name, key.public())
-        .context(Exit::Usage, "witness")
+    Ok(keyfile::create(path, Algorithm::Ed25519, "witness", protection)?.public())
 }
 
 fn watch(log: &Log, is_watched: bool, output: Output) -> Result<Exit, CliError> {
@@ -117,7 +142,11 @@ fn show(data_directory: &Path, output: Output) -> Result<Exit, CliError> {
     let place = Place::of(data_directory);
     let key = place.verifier_key().context(Exit::Usage, "witness")?;
     let logs = place.logs().context(Exit::No, "witness")?;
+    let mirror = place.mirror_key().context(Exit::No, "witness")?;
     let mut text = format!("witness     {key}\n");
+    if let Some(mirror) = &mirror {
+        text.push_str(&format!("mirror      {mirror}\n"));
+    }
     let mut shown: Vec<Value> = Vec::new();
     for log in logs {
         let latest = place.latest(log.name()).context(Exit::No, "witness")?;
@@ -130,6 +159,8 @@ fn show(data_directory: &Path, output: Output) -> Result<Exit, CliError> {
             "root": latest.root.to_string(), "hash": place::hash(log.name()),
         }));
     }
-    output.result(&json!({ "key": key.to_string(), "logs": shown }), text)?;
+    let mirror = mirror.map(|key| key.to_string());
+    let value = json!({ "key": key.to_string(), "mirror": mirror, "logs": shown });
+    output.result(&value, text)?;
     Ok(Exit::Done)
 }

@@ -1,17 +1,20 @@
-//! `POST PREFIX/add-checkpoint` and `GET PREFIX/HASH/checkpoint` (C2SP tlog-witness).
+//! `POST PREFIX/add-checkpoint` and `GET PREFIX/HASH/checkpoint` (C2SP tlog-witness); `POST PREFIX/add-entries` and
+//! `GET PREFIX/mirror/HASH/…` (C2SP tlog-mirror).
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use flate2::write::GzDecoder;
+use futures::{Stream, StreamExt as _};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -27,6 +30,8 @@ use super::{Answer, Witness};
 const CONNECTIONS_MAX: usize = 64;
 /// A connection that takes longer is given up: nobody holds a place for nothing.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a packed body that are unpacked at once.
+const PACKED_STEP: usize = 4 << 10;
 /// After an error of accepting, mostly too few descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -53,7 +58,9 @@ pub async fn serve(listen: SocketAddr, witness: Witness) -> io::Result<Server> {
     let address = listener.local_addr()?;
     let router = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
+        .route("/add-entries", post(add_entries))
         .route("/{origin}/checkpoint", get(checkpoint))
+        .route("/mirror/{origin}/{*path}", get(mirrored))
         .layer(DefaultBodyLimit::max(ADD_CHECKPOINT_BYTES_MAX))
         .with_state(witness);
     let task = tokio::spawn(accept(listener, router));
@@ -93,6 +100,55 @@ async fn add_checkpoint(State(witness): State<Witness>, body: Bytes) -> Answer {
 
 async fn checkpoint(State(witness): State<Witness>, Path(origin): Path<String>) -> Answer {
     witness.checkpoint(origin).await
+}
+
+async fn add_entries(State(witness): State<Witness>, headers: HeaderMap, body: Body) -> Response {
+    let pieces = body.into_data_stream();
+    let pieces = pieces.map(|piece| piece.map_err(io::Error::other));
+    let coding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    let answer = match coding {
+        None | Some(b"identity") => witness.add_entries(pieces).await,
+        Some(b"gzip") => witness.add_entries(Box::pin(unpacked(pieces))).await,
+        Some(_) => Answer::text(415, "entries come as they are, or packed with gzip"),
+    };
+    ([(ACCEPT_ENCODING, "gzip")], answer).into_response()
+}
+
+/// Unpacks a body in small steps: one of them becomes at most a thousand times as long.
+fn unpacked(
+    pieces: impl Stream<Item = io::Result<Bytes>>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let steps = pieces.flat_map(|piece| {
+        let steps: Vec<io::Result<Bytes>> = match piece {
+            Ok(piece) => piece
+                .chunks(PACKED_STEP)
+                .map(|step| Ok(Bytes::copy_from_slice(step)))
+                .collect(),
+            Err(error) => vec![Err(error)],
+        };
+        futures::stream::iter(steps)
+    });
+    steps.scan(GzDecoder::new(Vec::new()), |decoder, step| {
+        let unpacked = step.and_then(|step| {
+            decoder.write_all(&step)?;
+            Ok(Bytes::from(std::mem::take(decoder.get_mut())))
+        });
+        std::future::ready(Some(unpacked))
+    })
+}
+
+async fn mirrored(
+    State(witness): State<Witness>,
+    Path((origin, path)): Path<(String, String)>,
+) -> Response {
+    let none = || Answer::text(404, "nothing of this name is held").into_response();
+    let Some(file) = witness.mirrored(origin, path).await else {
+        return none();
+    };
+    match tokio::fs::read(file).await {
+        Ok(bytes) => bytes.into_response(),
+        Err(_) => none(),
+    }
 }
 
 impl IntoResponse for Answer {

@@ -5,6 +5,8 @@
 //! witness.key               its private key
 //! latest/HASH/checkpoint    what it cosigned last of a log; HASH is the SHA-256 of the origin
 //! latest/HASH/evidence      a checkpoint of the same log that doesn't go with it
+//! mirror.key                the private key of its mirror, if there is one
+//! mirror/HASH/              what the mirror holds of a log
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use tlog::vkey::{Scheme, VerifierKey, VkeyError};
 use tlog::witness::Latest;
 
 const FOLDER: &str = "witness";
+const MIRROR: &str = "mirror";
+const MIRROR_KEY: &str = "mirror.key";
 const SETTINGS: &str = "witness.json";
 const KEY: &str = "witness.key";
 const LATEST: &str = "latest";
@@ -40,6 +44,9 @@ struct Settings {
     key: String,
     /// Keys of logs, whose names are their origins.
     logs: Vec<String>,
+    /// The mirror's key, with its name: another than the witness's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mirror: Option<String>,
 }
 
 /// Why files can't be used.
@@ -71,6 +78,9 @@ pub enum PlaceError {
     /// A key that signs something else.
     #[error("{0} is not a key that signs notes (type 1), as logs have it")]
     NoLog(String),
+    /// A mirror says more than a witness does, and says it under its own name.
+    #[error("a mirror needs a name and a key of its own, not those of the witness")]
+    SameKey,
     /// Too many logs.
     #[error("a witness watches at most {LOGS_MAX} logs")]
     Full,
@@ -118,8 +128,47 @@ impl Place {
         self.write(&Settings {
             key: key.to_string(),
             logs: Vec::new(),
+            mirror: None,
         })?;
         Ok(key)
+    }
+
+    /// Where the mirror's private key is.
+    pub fn mirror_key_file(&self) -> PathBuf {
+        self.folder.join(MIRROR_KEY)
+    }
+
+    /// Where the mirror keeps what it holds of a log, by the hash of its origin.
+    pub fn mirror_folder(&self, origin_hash: &str) -> PathBuf {
+        self.folder.join(MIRROR).join(origin_hash)
+    }
+
+    /// Makes the witness a mirror, too.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn create_mirror(&self, name: &str, public: PublicKey) -> Result<VerifierKey, PlaceError> {
+        let key = VerifierKey::new(name, Scheme::Cosignature(public))?;
+        let mut settings = self.read()?;
+        if settings.mirror.is_some() {
+            return Err(PlaceError::Taken(self.folder.display().to_string()));
+        }
+        let witness = self.verifier_key()?;
+        if witness.name() == key.name() || witness.scheme() == key.scheme() {
+            return Err(PlaceError::SameKey);
+        }
+        settings.mirror = Some(key.to_string());
+        self.write(&settings)?;
+        Ok(key)
+    }
+
+    /// The mirror's key, as others know it; `None` if there is no mirror.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn mirror_key(&self) -> Result<Option<VerifierKey>, PlaceError> {
+        let key = self.read()?.mirror;
+        Ok(key.map(|key| key.parse()).transpose()?)
     }
 
     /// Keeps other processes from using it, until dropped.
@@ -140,15 +189,21 @@ impl Place {
     /// # Errors
     /// [`PlaceError::Damaged`] if the two don't belong together.
     pub fn key(&self, public: &PublicKey) -> Result<VerifierKey, PlaceError> {
-        let key = self.verifier_key()?;
-        if *key.scheme() == Scheme::Cosignature(public.clone()) {
-            Ok(key)
-        } else {
-            Err(damaged(
-                &self.key_file(),
-                "not the key that witness.json names",
-            ))
-        }
+        same_key(self.verifier_key()?, public, &self.key_file())
+    }
+
+    /// The mirror's key; `public` is that of its key file.
+    ///
+    /// # Errors
+    /// [`PlaceError::Damaged`] if the two don't belong together.
+    pub fn key_of_mirror(&self, public: &PublicKey) -> Result<VerifierKey, PlaceError> {
+        let path = self.mirror_key_file();
+        let key = self.mirror_key()?;
+        same_key(
+            key.ok_or_else(|| damaged(&path, "not named"))?,
+            public,
+            &path,
+        )
     }
 
     /// The witness's key, as others know it.
@@ -200,9 +255,23 @@ impl Place {
     /// # Errors
     /// [`PlaceError`]: a damaged file is no log without history.
     pub fn latest(&self, origin: &str) -> Result<Latest, PlaceError> {
+        let latest = self.cosigned(origin)?;
+        Ok(
+            latest.map_or_else(Latest::nothing, |(_, checkpoint)| Latest {
+                size: checkpoint.size,
+                root: checkpoint.root,
+            }),
+        )
+    }
+
+    /// The same as it was cosigned; `None` if nothing was.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn cosigned(&self, origin: &str) -> Result<Option<(Note, Checkpoint)>, PlaceError> {
         let path = self.file_of(&hash(origin), CHECKPOINT);
         let Some(bytes) = durable::read_if_there(&path, limit())? else {
-            return Ok(Latest::nothing());
+            return Ok(None);
         };
         let broken = |reason| damaged(&path, reason);
         let note = Note::parse(&bytes).map_err(|_| broken("no signed note"))?;
@@ -215,10 +284,7 @@ impl Place {
         if checkpoint.origin != origin {
             return Err(broken("a checkpoint of another log"));
         }
-        Ok(Latest {
-            size: checkpoint.size,
-            root: checkpoint.root,
-        })
+        Ok(Some((note, checkpoint)))
     }
 
     /// The newest checkpoint that was cosigned, by the hash of the origin; `None` if there is none.
@@ -226,8 +292,7 @@ impl Place {
     /// # Errors
     /// [`PlaceError`].
     pub fn checkpoint(&self, origin_hash: &str) -> Result<Option<String>, PlaceError> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if origin_hash.len() != HASH_DIGITS || !origin_hash.bytes().all(is_digit) {
+        if !is_hash(origin_hash) {
             return Ok(None);
         }
         let path = self.file_of(origin_hash, CHECKPOINT);
@@ -286,16 +351,30 @@ impl Place {
     }
 }
 
+fn same_key(key: VerifierKey, public: &PublicKey, file: &Path) -> Result<VerifierKey, PlaceError> {
+    if *key.scheme() == Scheme::Cosignature(public.clone()) {
+        Ok(key)
+    } else {
+        Err(damaged(file, "not the key that witness.json names"))
+    }
+}
+
 /// The name of a log's folder, and of its checkpoint to monitors.
 pub fn hash(origin: &str) -> String {
     hex::encode(Sha256::digest(origin))
+}
+
+/// Whether a text is what [`hash`] gives.
+pub fn is_hash(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == HASH_DIGITS && text.bytes().all(is_digit)
 }
 
 fn limit() -> u64 {
     u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX)
 }
 
-fn damaged(path: &Path, reason: impl std::fmt::Display) -> PlaceError {
+pub(super) fn damaged(path: &Path, reason: impl std::fmt::Display) -> PlaceError {
     PlaceError::Damaged {
         path: path.display().to_string(),
         reason: reason.to_string(),

@@ -29,7 +29,7 @@ fn place(folder: &tempfile::TempDir) -> Place {
 }
 
 fn witness(folder: &tempfile::TempDir) -> Witness {
-    Witness::new(Place::of(folder.path()), key(9)).unwrap()
+    Witness::new(Place::of(folder.path()), key(9), None).unwrap()
 }
 
 /// A request for a log of so many entries, which begins at nothing.
@@ -148,17 +148,19 @@ async fn damaged_files_cosign_nothing() {
 async fn one_process_at_a_time_and_only_with_its_own_key() {
     let folder = tempfile::tempdir().unwrap();
     drop(place(&folder));
-    let other = Witness::new(Place::of(folder.path()), key(8));
+    let other = Witness::new(Place::of(folder.path()), key(8), None);
     assert!(
         matches!(other, Err(PlaceError::Damaged { .. })),
         "{other:?}"
     );
     let _running = witness(&folder);
-    let second = Witness::new(Place::of(folder.path()), key(9));
+    let second = Witness::new(Place::of(folder.path()), key(9), None);
     assert!(matches!(second, Err(PlaceError::Locked(_))));
     let taken = Place::of(folder.path()).create("w", key(9).public());
     assert!(matches!(taken, Err(PlaceError::Taken(_))));
     let empty = tempfile::tempdir().unwrap();
-    let none = Witness::new(Place::of(empty.path()), key(9));
+    let none = Witness::new(Place::of(empty.path()), key(9), None);
     assert!(matches!(none, Err(PlaceError::Missing(_))));
 }
+
+mod mirror;

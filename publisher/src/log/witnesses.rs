@@ -1,26 +1,17 @@
-//! Asking witnesses for cosignatures: C2SP tlog-witness over HTTP, and the same bytes to a node
-//! (`/ip4/…/p2p/PEER_ID`), all of them at once.
+//! Asking witnesses for cosignatures, all of them at once: C2SP tlog-witness, and tlog-mirror for those that cosign
+//! what they hold.
 
-use std::time::Duration;
-
-use node::config::{Mode, NodeConfig};
-use node::witness::streams;
-use node::{Multiaddr, NodeHandle};
-use reqwest::redirect;
 use tlog::checkpoint::Checkpoint;
-use tlog::limits::NOTE_BYTES_MAX;
 use tlog::note::{Line, Note, parse_lines};
 use tlog::policy::Party;
 use tlog::tree::Tree;
 use tlog::vkey::VerifierKey;
 use tlog::witness::AddCheckpoint;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
-use super::{Log, LogError};
+use super::endpoint::{Endpoint, Request, Visitor};
+use super::{Log, LogError, uploads};
 
-/// A witness that is slower counts as absent.
-const WITNESS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests to one witness: what it knows may have to be heard first, and another submitter may come between.
 const TRIES: usize = 3;
 
@@ -39,6 +30,7 @@ struct Submission {
     note: Note,
     tree: Checkpoint,
     witness: Party,
+    endpoint: Endpoint,
 }
 
 /// Asks all witnesses that have an address for a cosignature of the newest signed checkpoint.
@@ -54,7 +46,7 @@ pub async fn ask(
 ) -> Result<Vec<Asked>, LogError> {
     let note = log.signed()?.ok_or(LogError::Unsigned)?;
     let tree = log.parse(super::SIGNED, &note)?;
-    let node = match witnesses.iter().any(|witness| multiaddr(witness).is_some()) {
+    let visitor = match witnesses.iter().any(Endpoint::is_node) {
         true => Visitor::start()
             .map_err(|error| tracing::warn!(error, "no node"))
             .ok(),
@@ -67,11 +59,11 @@ pub async fn ask(
             note: note.clone(),
             tree: tree.clone(),
             witness: witness.clone(),
+            endpoint: Endpoint::of(witness, visitor.as_ref()),
         };
         let old = known_size(known, &witness.key);
-        let node = node.as_ref().map(|visitor| visitor.node.clone());
         requests.spawn(async move {
-            let answer = submission.ask(old, node.as_ref()).await;
+            let answer = submission.ask(old).await;
             let name = submission.witness.name;
             Asked { name, answer }
         });
@@ -87,7 +79,7 @@ fn known_size(known: Option<&Note>, witness: &VerifierKey) -> u64 {
 }
 
 impl Submission {
-    async fn ask(&self, mut old: u64, node: Option<&NodeHandle>) -> Result<Line, String> {
+    async fn ask(&self, mut old: u64) -> Result<Line, String> {
         for _ in 0..TRIES {
             if old > self.tree.size {
                 return Err(format!(
@@ -101,10 +93,10 @@ impl Submission {
                 proof: proof.map_err(|error| error.to_string())?,
                 checkpoint: self.note.clone(),
             };
-            let sent = timeout(WITNESS_TIMEOUT, self.send(request.to_string(), node));
-            let (status, body) = sent.await.map_err(|_| "no answer in time".to_owned())??;
+            let body = request.to_string().into_bytes();
+            let (status, body) = self.endpoint.send(Request::Checkpoint, body).await?;
             match status {
-                200 => return self.cosignature(&body),
+                200 => return self.take(&body).await,
                 // The size that it knows; the same size is a fork.
                 409 if body.trim() != old.to_string() => {
                     old = body
@@ -119,6 +111,17 @@ impl Submission {
         Err("it is asked by somebody else at the same time".to_owned())
     }
 
+    /// The cosignature in an answer. A mirror gives its own once it has the entries.
+    async fn take(&self, body: &str) -> Result<Line, String> {
+        match self.cosignature(body) {
+            Ok(line) => Ok(line),
+            Err(none) => match uploads::upload(&self.log, &self.tree, &self.endpoint).await? {
+                Some(body) => self.cosignature(&body),
+                None => Err(none),
+            },
+        }
+    }
+
     fn cosignature(&self, body: &str) -> Result<Line, String> {
         let lines = parse_lines(body).map_err(|error| error.to_string())?;
         let is_good = |line: &Line| {
@@ -129,81 +132,5 @@ impl Submission {
         };
         let good = lines.into_iter().find(is_good);
         good.ok_or_else(|| "its answer holds no good cosignature of its key".to_owned())
-    }
-
-    async fn send(&self, body: String, node: Option<&NodeHandle>) -> Result<(u16, String), String> {
-        match (multiaddr(&self.witness), node) {
-            (Some(address), Some(node)) => send_to_node(node, address, &body).await,
-            (Some(_), None) => Err("no node could be started to ask it".to_owned()),
-            (None, _) => {
-                let url = self.witness.url.as_deref().unwrap_or_default();
-                send_to_url(url, body).await
-            }
-        }
-    }
-}
-
-/// The address of a witness that is a node.
-fn multiaddr(witness: &Party) -> Option<Multiaddr> {
-    let url = witness.url.as_deref().filter(|url| url.starts_with('/'))?;
-    url.parse().ok()
-}
-
-async fn send_to_url(url: &str, body: String) -> Result<(u16, String), String> {
-    let plain = |error: reqwest::Error| error.without_url().to_string();
-    // A witness answers itself: nobody is sent elsewhere with a checkpoint.
-    let client = reqwest::Client::builder().redirect(redirect::Policy::none());
-    let client = client.build().map_err(plain)?;
-    let url = format!("{}/add-checkpoint", url.trim_end_matches('/'));
-    let mut answer = client.post(url).body(body).send().await.map_err(plain)?;
-    let (status, mut bytes) = (answer.status().as_u16(), Vec::new());
-    while let Some(piece) = answer.chunk().await.map_err(plain)? {
-        if bytes.len().saturating_add(piece.len()) > NOTE_BYTES_MAX {
-            return Err("its answer is too long".to_owned());
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    let body = String::from_utf8(bytes).map_err(|_| "its answer is no text".to_owned())?;
-    Ok((status, body))
-}
-
-async fn send_to_node(
-    node: &NodeHandle,
-    address: Multiaddr,
-    body: &str,
-) -> Result<(u16, String), String> {
-    let peer = node::swarm::addresses::peer_of(&address);
-    let peer = peer.ok_or("its address names no peer")?;
-    let connected = node.connect(vec![address]).await;
-    connected.map_err(|error| error.to_string())??;
-    let answer = streams::add_checkpoint(node, peer, body.as_bytes()).await;
-    answer.map_err(|error| error.to_string())
-}
-
-/// A node that visits witnesses: with a key of the moment, known to nobody, gone when dropped.
-struct Visitor {
-    node: NodeHandle,
-    _folder: tempfile::TempDir,
-}
-
-impl Visitor {
-    fn start() -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let config = NodeConfig {
-            data_directory: folder.path().to_owned(),
-            listen: Vec::new(),
-            mdns: false,
-            mode: Mode::Leaf,
-            serve: false,
-            reachable: false,
-            ..NodeConfig::default()
-        };
-        let mut rng = cli::keyfile::os_rng();
-        let key = keys::SigningKey::generate(keys::Algorithm::P256, &mut rng);
-        let node = node::runtime::start(&config, &key).map_err(|error| error.to_string())?;
-        Ok(Self {
-            node,
-            _folder: folder,
-        })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::example::Log;
-use crate::proof::{verify_consistency, verify_inclusion};
+use crate::proof::{verify_consistency, verify_inclusion, verify_subtree};
 
 #[test]
 fn proofs_from_several_levels_of_tiles_hold() {
@@ -27,6 +27,43 @@ fn proofs_from_several_levels_of_tiles_hold() {
                 "{old:?} of {size}"
             );
         }
+    }
+}
+
+#[test]
+fn bundles_are_proved_to_be_in_the_tree() {
+    for size in [1, 2, 255, 256, 257, 1000, 65_536, 70_001] {
+        let log = Log::of(size);
+        let root = log.edge.root();
+        for bundle in [0, 1, 3, 255, 256, size / 256] {
+            let (first, end) = (bundle * 256, (bundle * 256 + 256).min(size));
+            if first >= end {
+                continue;
+            }
+            let mut alone = crate::edge::Edge::default();
+            for number in first..end {
+                let leaf = Hash::of_leaf(number.to_string().as_bytes());
+                drop(alone.append(leaf).unwrap());
+            }
+            let proof = log.tree().subtree_proof(first, end).unwrap();
+            let check =
+                |hash, proof: &[Hash]| verify_subtree(hash, (first, end, size), proof, &root);
+            assert_eq!(
+                check(alone.root(), &proof),
+                Ok(()),
+                "{first}..{end} of {size}"
+            );
+            assert!(check(Hash::of_nothing(), &proof).is_err());
+            let longer = [&proof[..], &[root]].concat();
+            assert!(check(alone.root(), &longer).is_err());
+        }
+    }
+    let log = Log::of(700);
+    for (first, end) in [(3, 3), (4, 3), (0, 701), (1, 3), (0, 300), (256, 600)] {
+        assert!(
+            log.tree().subtree_proof(first, end).is_err(),
+            "{first}..{end}"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! Tiles and entry bundles in a folder, by the paths of C2SP tlog-tiles. Each is written once, and never with other
-//! bytes.
+//! Tiles and entry bundles of a log in a folder, by the paths of C2SP tlog-tiles. Each is written once, and never with
+//! other bytes. A publisher's log is kept so, and what a mirror holds of it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Files {
     ///
     /// # Errors
     /// [`FilesError`].
-    pub fn edge(&self, size: u64) -> Result<Edge, FilesError> {
+    fn edge(&self, size: u64) -> Result<Edge, FilesError> {
         let tiles = Tile::partial_of(size).map(|tile| Ok((tile, self.tile(tile)?)));
         Ok(Edge::new(size, tiles.collect::<Result<_, FilesError>>()?)?)
     }
@@ -55,7 +55,7 @@ impl Files {
     ///
     /// # Errors
     /// [`FilesError`].
-    pub fn partial_bundle(&self, size: u64) -> Result<Vec<u8>, FilesError> {
+    fn partial_bundle(&self, size: u64) -> Result<Vec<u8>, FilesError> {
         let Some(bundle) = Bundle::of(size >> 8, size) else {
             return Ok(Vec::new());
         };
@@ -93,7 +93,7 @@ impl Files {
     ///
     /// # Errors
     /// [`FilesError`].
-    pub fn put_tile(&self, tile: Tile, hashes: &[Hash]) -> Result<(), FilesError> {
+    fn put_tile(&self, tile: Tile, hashes: &[Hash]) -> Result<(), FilesError> {
         self.put(&tile.to_string(), &Tile::encode(hashes))
     }
 
@@ -101,7 +101,7 @@ impl Files {
     ///
     /// # Errors
     /// [`FilesError`].
-    pub fn put_bundle(&self, bundle: Bundle, bytes: &[u8]) -> Result<(), FilesError> {
+    fn put_bundle(&self, bundle: Bundle, bytes: &[u8]) -> Result<(), FilesError> {
         self.put(&bundle.to_string(), bytes)
     }
 
@@ -138,6 +138,80 @@ impl Files {
                 Ok(durable::read(&full, limit)?)
             }
             result => Ok(result?),
+        }
+    }
+}
+
+/// A tree that grows in a folder. Full tiles and bundles are written as they come; what is durable counts as part of the
+/// tree once [`Growth::settle`] has returned and the caller has written down its size.
+#[derive(Debug)]
+pub struct Growth {
+    files: Files,
+    edge: Edge,
+    /// Of the bundle that the next entry goes into.
+    bundle: Vec<u8>,
+}
+
+impl Growth {
+    /// The tree of the first `size` entries in the folder.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub fn open(files: Files, size: u64) -> Result<Self, FilesError> {
+        Ok(Self {
+            edge: files.edge(size)?,
+            bundle: files.partial_bundle(size)?,
+            files,
+        })
+    }
+
+    /// The tree so far.
+    pub const fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// The first entries of the bundle that the next one goes into, so many at most.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub fn bundle_begin(&self, count: usize) -> Result<Vec<&[u8]>, FilesError> {
+        let size = self.edge.size();
+        let Some(bundle) = Bundle::of(size >> 8, size) else {
+            return Ok(Vec::new());
+        };
+        let mut entries = bundle.decode(&self.bundle)?;
+        entries.truncate(count);
+        Ok(entries)
+    }
+
+    /// Appends an entry.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub fn push(&mut self, entry: &[u8]) -> Result<(), FilesError> {
+        for (tile, hashes) in self.edge.append(Hash::of_leaf(entry))? {
+            self.files.put_tile(tile, &hashes)?;
+        }
+        Bundle::push(&mut self.bundle, entry)?;
+        let newest = Bundle::of(self.edge.size().saturating_sub(1) >> 8, self.edge.size());
+        if let Some(full) = newest.filter(|newest| *newest == newest.full()) {
+            self.files.put_bundle(full, &self.bundle)?;
+            self.bundle.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes the partial tiles, and the partial bundle.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub fn settle(&self) -> Result<(), FilesError> {
+        for (tile, hashes) in self.edge.partial() {
+            self.files.put_tile(tile, &hashes)?;
+        }
+        match Bundle::of(self.edge.size() >> 8, self.edge.size()) {
+            Some(partial) => self.files.put_bundle(partial, &self.bundle),
+            None => Ok(()),
         }
     }
 }
