@@ -41,6 +41,7 @@ mod docs;
 mod evidence;
 mod exchange;
 mod expiry;
+mod gossip;
 mod hostile_connections;
 mod interop;
 mod interop_bsdiff;

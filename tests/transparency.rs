@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 
 use serde_json::Value;
 use support::logged::{ORIGIN, Publisher, Witness};
@@ -148,7 +149,18 @@ fn a_mirror_cosigns_what_it_holds() {
             "{path}"
         );
     }
-    // It was away, and its disk lost a bundle: what is not there is not cosigned.
+    grows_without_its_disk(&publisher, first, &mirrors, (&held, &address));
+}
+
+/// The mirror was away, and its disk lost a bundle: what is not there is not cosigned.
+fn grows_without_its_disk(
+    publisher: &Publisher,
+    mut first: Witness,
+    mirrors: &[String; 2],
+    (held, address): (&Path, &String),
+) {
+    let log = publisher.path("repository/log");
+    let all = serde_json::json!(["witness", "mirror", "node"]);
     first.stop();
     publisher.append(&["one more", "and one"]);
     fs::remove_file(held.join("tile/entries/002.p/188")).unwrap();
@@ -156,7 +168,7 @@ fn a_mirror_cosigns_what_it_holds() {
     let parties = [
         ("witness", first.key.as_str(), url.as_str()),
         ("mirror", &mirrors[0], &url),
-        ("node", &mirrors[1], &address),
+        ("node", &mirrors[1], address),
     ];
     publisher.set_policy(&parties, "2");
     let shown = publisher.log("update");

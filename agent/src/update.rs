@@ -132,9 +132,12 @@ pub async fn look(device: &mut Device, sources: &Sources) -> Result<Found, CliEr
     if let Decision::Refuse(why) = &decision {
         device.record_refusal("refused", &why.to_string(), refused(why).exit)?;
     }
-    if let Decision::Install(release) = &decision
-        && let Err(error) = evidence::demand(device, sources, &checked, release).await
-    {
+    let shown = match &decision {
+        Decision::Install(release) => evidence::demand(device, sources, &checked, release).await,
+        Decision::Refuse(_) => Ok(()),
+        _ => evidence::look(device, sources, &checked).await.map(drop),
+    };
+    if let Err(error) = shown {
         device.record_refusal("evidence-refused", &error.to_string(), error.exit)?;
         return Err(error);
     }

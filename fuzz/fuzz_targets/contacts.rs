@@ -34,14 +34,20 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(written.parse::<Offer>().as_ref(), Ok(&offer));
         let mut book = Book::default();
         if let Ok(id) = book.ask(&offer, &stranger.key) {
-            assert_eq!(book.by_id(&id).map(|contact| &contact.key), Some(&offer.key));
+            assert_eq!(
+                book.by_id(&id).map(|contact| &contact.key),
+                Some(&offer.key)
+            );
         }
     }
     let Ok(mut book) = serde_json::from_str::<Book>(text) else {
         return;
     };
     let written = serde_json::to_string(&book).unwrap_or_default();
-    assert_eq!(serde_json::from_str::<Book>(&written).ok().as_ref(), Some(&book));
+    assert_eq!(
+        serde_json::from_str::<Book>(&written).ok().as_ref(),
+        Some(&book)
+    );
     let before = book.contacts().len();
     book.on_request(stranger, None, NOW);
     assert!(book.contacts().len() <= before.max(CONTACTS_MAX) + 1);

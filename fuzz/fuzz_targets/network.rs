@@ -54,6 +54,9 @@ fn adopt(home: &Membership, token: &str) {
     if taken == Ok(true) {
         assert_eq!(held.adopt(token, NOW), Ok(false));
         let stored = serde_json::to_vec(&held).unwrap_or_default();
-        assert_eq!(serde_json::from_slice::<Membership>(&stored).ok(), Some(held));
+        assert_eq!(
+            serde_json::from_slice::<Membership>(&stored).ok(),
+            Some(held)
+        );
     }
 }

@@ -6,6 +6,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use protocol::dht::key::DhtKey;
 use protocol::dht::record::Record;
 use serde::Serialize;
+use tlog::split_view::SplitView;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::blocks::store::BlobStore;
@@ -56,6 +57,8 @@ pub struct PeerInfo {
 pub struct Found {
     /// The valid record with the highest sequence, and its bytes.
     pub best: Option<(Record, Vec<u8>)>,
+    /// Evidence that a log has two histories, if two answers show that.
+    pub split_view: Option<SplitView>,
     /// How many peers answered with a valid record.
     pub valid: usize,
     /// How many answers broke the rules.

@@ -16,6 +16,7 @@
 //! * [`runtime`]: the one loop
 //! * [`network`]: private networks: who may connect, charter and member list
 //! * [`blocks`]: blobs: what is held, serving, fetching
+//! * `evidence`: what shows that a log has two histories
 //! * [`holders`]: who holds a blob
 //! * [`local_names`]: names of the local network
 //! * [`messenger`]: contacts, sessions, mail, files
@@ -37,6 +38,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod control;
+mod evidence;
 pub mod handle;
 pub mod holders;
 pub mod identity;

@@ -1,5 +1,6 @@
 //! The one loop of a node: swarm events and commands in, swarm calls and answers out.
 
+mod admission;
 mod connections;
 mod members;
 mod queries;
@@ -8,12 +9,13 @@ mod relays;
 mod repeat;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use keys::SigningKey;
 use libp2p::identity::Keypair;
-use libp2p::kad::{self, InboundRequest, QueryResult};
+use libp2p::kad::{self, QueryResult};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, mdns, ping, relay};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,7 +29,6 @@ use crate::identity;
 use crate::local_names::LocalNames;
 use crate::network::place::PlaceError;
 use crate::network::{Network, Opened};
-use crate::storage::quota::Subnet;
 use crate::storage::records::Records;
 use crate::storage::{Storage, StorageError};
 use crate::swarm::fence::Fence;
@@ -100,6 +101,7 @@ fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeH
         Some(opened) => (opened.place.folder(), &opened.bootstrap),
         None => (config.data_directory.as_path(), &config.bootstrap),
     };
+    let data_directory = folder.to_owned();
     let bootstrap = bootstrap.iter().cloned().map(Entrance::new).collect();
     let storage = Storage::open(&folder.join("node"))?;
     let records = Records::open(&storage, peer_id)?;
@@ -132,6 +134,7 @@ fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeH
     let runtime = Runtime {
         swarm,
         commands,
+        data_directory,
         storage,
         blobs,
         queries: Queries::new(config.clock),
@@ -156,6 +159,7 @@ fn start_on(config: &NodeConfig, key: &SigningKey, build: Build) -> Result<NodeH
 struct Runtime {
     swarm: Swarm<Behaviour>,
     commands: mpsc::Receiver<Command>,
+    data_directory: PathBuf,
     storage: Storage,
     blobs: BlobStore,
     queries: Queries,
@@ -362,37 +366,6 @@ impl Runtime {
             BehaviourEvent::Relays(event) => self.on_relay_event(&event),
             BehaviourEvent::Dcutr(event) => self.on_punched(&event),
             BehaviourEvent::Autonat(event) => self.on_tried(&event),
-            _ => {}
-        }
-    }
-
-    /// Admission: the same rules for what others store here as for what we believe.
-    fn on_inbound(&mut self, request: InboundRequest) {
-        match request {
-            InboundRequest::PutRecord {
-                source,
-                record: Some(record),
-                ..
-            } => {
-                let met = self.peers.met(&source).and_then(addresses::ip);
-                let subnet = met.and_then(Subnet::of);
-                let store = self.swarm.behaviour_mut().kad.store_mut();
-                if let Err(error) = store.offer(record.key.as_ref(), &record.value, subnet) {
-                    tracing::debug!(%source, %error, "record refused");
-                }
-            }
-            InboundRequest::AddProvider {
-                record: Some(mut record),
-            } => {
-                let Some(met) = self.peers.met(&record.provider) else {
-                    return;
-                };
-                record.addresses = addresses::believed(&record.addresses, met);
-                let store = self.swarm.behaviour_mut().kad.store_mut();
-                if let Err(error) = kad::store::RecordStore::add_provider(store, record) {
-                    tracing::debug!(%error, "provider refused");
-                }
-            }
             _ => {}
         }
     }

@@ -45,6 +45,10 @@ pub const PRESENCE_ADDRESSES_MAX: usize = 8;
 pub const ADDRESS_BYTES_MAX: usize = 128;
 /// Bytes to a multiple of which the addresses of a presence are padded.
 pub const PRESENCE_PAD_BYTES: usize = 512;
+/// Bytes of what was seen of a log: a checkpoint with 16 cosignatures, or evidence of two histories.
+pub const LOG_CHECKPOINT_BYTES_MAX: usize = RECORD_BYTES_MAX;
+/// How long it counts: as long as devices may be without the network.
+pub const LOG_CHECKPOINT_LIFE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long mail waits (DESIGN section 5).
 pub const MAIL_LIFE_MAX: Duration = Duration::from_secs(72 * 3600);
 /// Bytes of a mail record.

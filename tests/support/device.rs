@@ -241,6 +241,8 @@ pub struct Device {
     pub patience: String,
     /// The bootstrap node, where it uses peers in place of the mirror.
     pub bootstrap: Option<String>,
+    /// Whether it uses the mirror, too.
+    pub asks_both: bool,
     /// Percent of charge that an update needs, where the folder `battery` says what there is.
     pub min_battery: u8,
     url: String,
@@ -269,6 +271,7 @@ impl Device {
             hardware: "cam-r3".to_owned(),
             patience: "2min".to_owned(),
             bootstrap: None,
+            asks_both: false,
             min_battery: 0,
             url: url.to_owned(),
         }
@@ -340,6 +343,10 @@ impl Device {
 
     fn sources(&self) -> String {
         let (patience, min) = (&self.patience, self.min_battery);
+        let mirrors = match self.asks_both {
+            true => format!("mirrors = ['{}']\n", self.url),
+            false => String::new(),
+        };
         match &self.bootstrap {
             None => format!(
                 "[streaming]\npeers = false\nmirrors = ['{}']\npatience = '{patience}'\n\
@@ -347,7 +354,7 @@ impl Device {
                 self.url
             ),
             Some(node) => format!(
-                "[streaming]\npatience = '{patience}'\n[network]\nbootstrap = ['{node}']\n\
+                "[streaming]\npatience = '{patience}'\n{mirrors}[network]\nbootstrap = ['{node}']\n\
                  listen = ['/ip4/127.0.0.1/tcp/0']\nmdns = false\n"
             ),
         }

@@ -13,6 +13,7 @@ use tlog::policy::Policy;
 
 const CHECKPOINT: &str = "log.checkpoint";
 const POLICY: &str = "log-policy.json";
+const OTHERS: &str = "log-others.json";
 const EVIDENCE: &str = "evidence";
 const SPLIT_VIEW: &str = "split-view.json";
 
@@ -24,6 +25,16 @@ pub struct Adopted {
     pub index: u64,
     /// What it says.
     pub policy: String,
+}
+
+/// A checkpoint that others have seen, and our sources don't show yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ahead {
+    /// As it was signed.
+    pub note: String,
+    /// When it was first heard of, seconds since 1970.
+    pub since: u64,
 }
 
 /// The files, in the folder of trusted ones.
@@ -94,6 +105,34 @@ impl Seen {
     pub fn store_policy(&self, adopted: &Adopted) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(adopted).context(Exit::No, "log policy")?;
         self.put(POLICY, &text)
+    }
+
+    /// The largest checkpoint that others have seen and our sources didn't show.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn ahead(&self) -> Result<Option<Ahead>, CliError> {
+        let path = self.folder.join(OTHERS);
+        let limit = u64::try_from(2 * NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&path, limit).context(Exit::No, "log")?;
+        let ahead = bytes
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose();
+        ahead.context(Exit::No, path.display())
+    }
+
+    /// Remembers it, or forgets it once it is shown.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn store_ahead(&self, ahead: Option<&Ahead>) -> Result<(), CliError> {
+        match ahead {
+            Some(ahead) => {
+                let text = serde_json::to_string_pretty(ahead).context(Exit::No, "log")?;
+                self.put(OTHERS, &text)
+            }
+            None => durable::remove(&self.folder.join(OTHERS)).context(Exit::No, "log"),
+        }
     }
 
     /// Keeps what shows two histories, where it is. The first stays.

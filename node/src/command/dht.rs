@@ -13,7 +13,7 @@ use super::asking::{ask, word};
 pub enum Command {
     /// Look a record up, verify every answer, print the newest
     Get {
-        /// 64 hex digits, account:NODE_ID or release:PUBLISHER_ID/CHANNEL
+        /// 64 hex digits, account:NODE_ID, release:PUBLISHER_ID/CHANNEL or log:VKEY
         key: String,
         /// The running node
         #[command(flatten)]
@@ -51,7 +51,7 @@ pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
 fn parse_key(text: &str) -> Result<DhtKey, CliError> {
     let usage = || {
         CliError::new(Exit::Usage, format_args!("{text:?} is no DHT key"))
-            .hint("64 hex digits, account:NODE_ID or release:PUBLISHER_ID/CHANNEL")
+            .hint("64 hex digits, account:NODE_ID, release:PUBLISHER_ID/CHANNEL or log:VKEY")
     };
     let digest = |text: &str| {
         let mut bytes = [0; 32];
@@ -66,6 +66,9 @@ fn parse_key(text: &str) -> Result<DhtKey, CliError> {
     if let Some(head) = text.strip_prefix("release:") {
         let (publisher, channel) = head.split_once('/').ok_or_else(usage)?;
         return Ok(DhtKey::release_head(&digest(publisher)?, channel));
+    }
+    if let Some(log) = text.strip_prefix("log:") {
+        return Ok(DhtKey::log_checkpoint(&log.parse().map_err(|_| usage())?));
     }
     DhtKey::from_slice(&digest(text)?).ok_or_else(usage)
 }

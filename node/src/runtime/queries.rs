@@ -10,6 +10,7 @@ use libp2p::kad::{
 };
 use protocol::dht::key::DhtKey;
 use protocol::dht::record;
+use tlog::split_view::SplitView;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
@@ -58,6 +59,8 @@ struct Get {
     best: Option<(record::Record, Vec<u8>)>,
     /// The sequence number that each peer answered with, `None` for an invalid record.
     answers: BTreeMap<Option<PeerId>, Option<u64>>,
+    /// What two answers show of a log.
+    split_view: Option<SplitView>,
     clock: Clock,
     reply: oneshot::Sender<Found>,
 }
@@ -84,6 +87,7 @@ impl Queries {
             key,
             best: None,
             answers: BTreeMap::new(),
+            split_view: None,
             clock: self.clock,
             reply,
         };
@@ -246,6 +250,9 @@ impl Get {
         let verified = record::verify(&self.key, &value, self.clock.known());
         let seq = verified.as_ref().ok().map(record::Record::seq);
         self.answers.insert(peer, seq);
+        if let (Ok(record), Some((best, _)), None) = (&verified, &self.best, &self.split_view) {
+            self.split_view = record.contradicts(best);
+        }
         if let Ok(record) = verified
             && self
                 .best
@@ -280,6 +287,7 @@ impl Get {
         let invalid = self.answers.len() - valid;
         drop(self.reply.send(Found {
             best: self.best,
+            split_view: self.split_view,
             valid,
             invalid,
         }));

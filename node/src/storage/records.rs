@@ -11,6 +11,7 @@ use libp2p::kad::{ProviderRecord, Record, RecordKey};
 use protocol::dht::key::DhtKey;
 use protocol::dht::record;
 use sha2::{Digest as _, Sha256};
+use tlog::split_view::SplitView;
 
 use super::quota::{RECORD_BYTES_TOTAL_MAX, RECORDS_MAX, RECORDS_PER_SUBNET_MAX, Subnet};
 use super::{Storage, StorageError};
@@ -33,6 +34,9 @@ pub enum PutError {
     /// One of the same or a higher sequence is stored.
     #[error("not newer than the stored one")]
     NotNewer,
+    /// It and the stored one show that a log has two histories.
+    #[error("with the stored one evidence of two histories")]
+    Contradicts(Box<SplitView>),
     /// A quota is used up.
     #[error("quota: {0}")]
     Quota(&'static str),
@@ -146,7 +150,10 @@ impl Records {
             Some((_, bytes)) if bytes == value => {
                 subnet = known.map_or(subnet, |entry| entry.subnet);
             }
-            Some((stored, _)) if !offered.replaces(&stored) => return Err(PutError::NotNewer),
+            Some((stored, _)) if !offered.replaces(&stored) => {
+                let evidence = offered.contradicts(&stored).map(Box::new);
+                return Err(evidence.map_or(PutError::NotNewer, PutError::Contradicts));
+            }
             _ => {}
         }
         let signer = signer_of(&offered);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use keys::NodeId;
 use sha2::{Digest as _, Sha256};
+use tlog::vkey::VerifierKey;
 
 use super::mail::Slot;
 
@@ -15,6 +16,11 @@ impl DhtKey {
     /// `SHA-256("account" || node_id)`
     pub fn account(node_id: &NodeId) -> Self {
         Self::of(&[b"account", node_id.as_bytes()])
+    }
+
+    /// `SHA-256("log" || vkey)`: where what was seen of a transparency log lies.
+    pub fn log_checkpoint(log: &VerifierKey) -> Self {
+        Self::of(&[b"log", log.to_string().as_bytes()])
     }
 
     /// `SHA-256("mailbox" || recipient || slot)`

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use keys::PublicKey;
+use tlog::split_view::SplitView;
 
 use super::key::DhtKey;
+use super::log_checkpoint::{self, LogCheckpoint, LogCheckpointError};
 use super::mail::{self, Mail, MailError};
 use super::presence::{self, Presence, PresenceError};
 use super::release_head::{self, HeadError, ReleaseHead};
@@ -13,8 +15,9 @@ use crate::identity::account::{self, AccountError, AccountRecord};
 use crate::jose::jws::{self, KnownTime};
 use crate::limits::{
     ACCOUNT_FINAL_LIFE_MAX, ACCOUNT_RECORD_BYTES_MAX, HEAD_LIFE_MAX, HEAD_RECORD_BYTES_MAX,
-    MAIL_BYTES_MAX, MAIL_LIFE_MAX, PRESENCE_BYTES_MAX, PRESENCE_LIFE_MAX, RECORD_BYTES_MAX,
-    RECORD_TTL_MAX, THING_BYTES_MAX, THING_LIFE_MAX,
+    LOG_CHECKPOINT_BYTES_MAX, LOG_CHECKPOINT_LIFE_MAX, MAIL_BYTES_MAX, MAIL_LIFE_MAX,
+    PRESENCE_BYTES_MAX, PRESENCE_LIFE_MAX, RECORD_BYTES_MAX, RECORD_TTL_MAX, THING_BYTES_MAX,
+    THING_LIFE_MAX,
 };
 
 /// The rules of one kind of record.
@@ -42,7 +45,7 @@ const BY_SEQUENCE: &str = "higher sequence wins; at equal sequence the stored on
 const NONE: &str = "none";
 
 /// All kinds. Anything else is refused.
-pub const RULES: [Rule; 5] = [
+pub const RULES: [Rule; 6] = [
     Rule {
         typ: account::TYP,
         key: "\"account\" || node_id",
@@ -93,6 +96,16 @@ pub const RULES: [Rule; 5] = [
         tombstone: NONE,
         per_signer_max: 64,
     },
+    Rule {
+        typ: log_checkpoint::TYP,
+        key: "\"log\" || vkey",
+        signer: "anybody; what it carries, the log",
+        bytes_max: LOG_CHECKPOINT_BYTES_MAX,
+        life_max: LOG_CHECKPOINT_LIFE_MAX,
+        merge: "more entries win; at equal size the stored one stays",
+        tombstone: "evidence of two histories",
+        per_signer_max: 64,
+    },
 ];
 
 /// A verified record of any kind.
@@ -100,6 +113,8 @@ pub const RULES: [Rule; 5] = [
 pub enum Record {
     /// An account.
     Account(AccountRecord),
+    /// What was seen of a transparency log.
+    LogCheckpoint(Box<LogCheckpoint>),
     /// A mail.
     Mail(Mail),
     /// A presence.
@@ -125,6 +140,9 @@ pub enum RecordError {
     /// The account rules.
     #[error("account record: {0}")]
     Account(#[from] AccountError),
+    /// The rules of what was seen of a log.
+    #[error("log checkpoint: {0}")]
+    LogCheckpoint(#[from] LogCheckpointError),
     /// The mail rules.
     #[error("mail: {0}")]
     Mail(#[from] MailError),
@@ -158,6 +176,7 @@ pub fn verify(
         presence::TYP => Record::Presence(presence::verify(value, now)?),
         thing::TYP => Record::Thing(thing::verify(value, now)?),
         release_head::TYP => Record::ReleaseHead(release_head::verify(value, now)?),
+        log_checkpoint::TYP => Record::LogCheckpoint(Box::new(log_checkpoint::verify(value, now)?)),
         _ => return Err(RecordError::Kind),
     };
     if record.key() != *key {
@@ -171,6 +190,7 @@ impl Record {
     pub fn key(&self) -> DhtKey {
         match self {
             Self::Account(record) => DhtKey::account(&record.node_id),
+            Self::LogCheckpoint(seen) => DhtKey::log_checkpoint(&seen.log),
             Self::Mail(mail) => DhtKey::mail(&mail.recipient, &mail.slot),
             Self::Presence(presence) => DhtKey::presence(&presence.node_id),
             Self::ReleaseHead(head) => DhtKey::release_head(&head.publisher_id, &head.channel),
@@ -180,9 +200,10 @@ impl Record {
 
     /// Its kind's rules.
     pub fn rule(&self) -> &'static Rule {
-        let [account, presence, mail, thing, head] = &RULES;
+        let [account, presence, mail, thing, head, log] = &RULES;
         match self {
             Self::Account(_) => account,
+            Self::LogCheckpoint(_) => log,
             Self::Mail(_) => mail,
             Self::Presence(_) => presence,
             Self::ReleaseHead(_) => head,
@@ -194,6 +215,7 @@ impl Record {
     pub fn seq(&self) -> u64 {
         match self {
             Self::Account(record) => record.seq,
+            Self::LogCheckpoint(seen) => seen.seq(),
             Self::Mail(mail) => mail.is_taken().into(),
             Self::Presence(presence) => presence.seq,
             Self::ReleaseHead(head) => head.seq,
@@ -205,6 +227,7 @@ impl Record {
     pub fn signer(&self) -> &PublicKey {
         match self {
             Self::Account(record) => &record.public_key,
+            Self::LogCheckpoint(seen) => &seen.signer,
             Self::Mail(mail) => &mail.signer,
             Self::Presence(presence) => &presence.public_key,
             Self::ReleaseHead(head) => &head.account,
@@ -216,6 +239,7 @@ impl Record {
     pub fn drop_at(&self, now: u64) -> u64 {
         let expires = match self {
             Self::Account(record) => record.expires,
+            Self::LogCheckpoint(seen) => seen.expires,
             Self::Mail(mail) => mail.expires,
             Self::Presence(presence) => presence.expires,
             Self::ReleaseHead(head) => head.expires,
@@ -230,6 +254,16 @@ impl Record {
             (Self::Account(record), Self::Account(stored)) => record.replaces(stored),
             (Self::Mail(mail), Self::Mail(stored)) => mail.replaces(stored),
             _ => self.seq() > stored.seq(),
+        }
+    }
+}
+
+impl Record {
+    /// Evidence that a log has two histories, if `self` and `other` show that.
+    pub fn contradicts(&self, other: &Self) -> Option<SplitView> {
+        match (self, other) {
+            (Self::LogCheckpoint(seen), Self::LogCheckpoint(other)) => seen.contradicts(other),
+            _ => None,
         }
     }
 }

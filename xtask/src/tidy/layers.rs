@@ -63,7 +63,7 @@ const LAYERS: &[Layer] = &[
     pure("tlog", &["keys"]),
     pure("manifests", &["keys", "tlog"]),
     pure("delta", &[]),
-    pure("protocol", &["keys"]),
+    pure("protocol", &["tlog", "keys"]),
     shell("cli", &["keys"]),
     shell("node", &["protocol", "tlog", "keys", "cli"]),
     shell("publisher", NETWORKED),

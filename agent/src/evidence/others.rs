@@ -1,0 +1,225 @@
+//! What others have seen of the log: devices compare their checkpoints through the network, so that a log which shows one
+//! of them another history is found out by both.
+
+use cli::exit::Context as _;
+use cli::{CliError, Exit, keyfile};
+use manifests::evidence::log_view::{Inconsistent, LogView};
+use node::NodeHandle;
+use protocol::dht::key::DhtKey;
+use protocol::dht::log_checkpoint::{self, Seen};
+use protocol::dht::record::Record;
+use tlog::checkpoint::Checkpoint;
+use tlog::note::Note;
+use tlog::policy::Policy;
+use tlog::split_view::SplitView;
+use tlog::vkey::VerifierKey;
+
+use crate::device::Device;
+use crate::receipts::KEY_FILE;
+use crate::source::Sources;
+use crate::trust::seen::Ahead;
+
+/// What our source shows of the log, and how it is judged.
+pub(super) struct Question<'a> {
+    pub(super) policy: &'a Policy,
+    /// Cosignatures later than this count for nothing.
+    pub(super) latest: u64,
+    pub(super) view: &'a LogView,
+}
+
+/// Our newest checkpoint.
+struct Ours<'a> {
+    log: &'a VerifierKey,
+    checkpoint: Checkpoint,
+}
+
+impl Question<'_> {
+    /// Compares, and tells what we saw to who has seen less.
+    ///
+    /// # Errors
+    /// [`CliError`]: [`Exit::Equivocation`] if witnesses enough cosigned another history than ours, [`Exit::Stale`] if
+    /// our source doesn't show for longer than the pin allows what they cosigned for others.
+    pub(super) async fn ask(&self, device: &mut Device, sources: &Sources) -> Result<(), CliError> {
+        let Some(ours) = self.ours() else {
+            return Ok(());
+        };
+        let heard = match &sources.node {
+            Some(node) => self.hear(device, node, &ours).await?,
+            None => None,
+        };
+        let known = device.trust.seen().ahead()?;
+        let known = known.and_then(|ahead| Some((read(&ahead.note)?, ahead.since)));
+        for (note, checkpoint) in known.iter().map(|(seen, _)| seen).chain(&heard) {
+            let Some(view) = self.contradiction((note, checkpoint), &ours) else {
+                continue;
+            };
+            let path = keep(device, &view)?;
+            if let Some(node) = &sources.node {
+                tell(device, node, &ours, &Seen::SplitView(view)).await;
+            }
+            // Whoever has the log's key alone can make evidence, but can't stop devices with it.
+            if self.policy.accept(note, self.latest).is_ok() {
+                return Err(equivocation(&path));
+            }
+        }
+        let is_ahead = |(note, seen): &(Note, Checkpoint)| self.is_ahead(note, seen, &ours);
+        let known = known.filter(|(seen, _)| is_ahead(seen));
+        let since = known.as_ref().map(|(_, since)| *since);
+        let known = known.map(|(seen, _)| seen);
+        let ahead = known.into_iter().chain(heard.filter(is_ahead));
+        self.wait(device, ahead.max_by_key(|(_, seen)| seen.size), since)
+    }
+
+    fn ours(&self) -> Option<Ours<'_>> {
+        let (_, checkpoint) = read(&self.view.checkpoint.to_string())?;
+        let mut logs = self.policy.logs().iter();
+        let log = logs.find(|log| log.name == checkpoint.origin)?;
+        Some(Ours {
+            log: &log.key,
+            checkpoint,
+        })
+    }
+
+    /// The largest checkpoint that others have seen. Evidence that they found is kept.
+    async fn hear(
+        &self,
+        device: &mut Device,
+        node: &NodeHandle,
+        ours: &Ours<'_>,
+    ) -> Result<Option<(Note, Checkpoint)>, CliError> {
+        let key = DhtKey::log_checkpoint(ours.log);
+        let found = node.get(key).await.context(Exit::No, "node")?;
+        if let Some(view) = &found.split_view {
+            keep(device, view)?;
+            tell(device, node, ours, &Seen::SplitView(view.clone())).await;
+        }
+        let seen = match found.best {
+            Some((Record::LogCheckpoint(found), _)) => Some(found.seen),
+            _ => None,
+        };
+        match seen {
+            Some(Seen::SplitView(view)) => {
+                keep(device, &view)?;
+                Ok(None)
+            }
+            Some(Seen::Checkpoint { note, checkpoint }) => {
+                if checkpoint.size < ours.checkpoint.size {
+                    tell(device, node, ours, &self.seen(ours)).await;
+                }
+                Ok(Some((note, checkpoint)))
+            }
+            None => {
+                tell(device, node, ours, &self.seen(ours)).await;
+                Ok(None)
+            }
+        }
+    }
+
+    fn seen(&self, ours: &Ours<'_>) -> Seen {
+        let witnesses = self.policy.witnesses().iter().map(|party| &party.key);
+        let keys = std::iter::once(ours.log).chain(witnesses);
+        Seen::Checkpoint {
+            note: self.view.checkpoint.reassembled(keys),
+            checkpoint: ours.checkpoint.clone(),
+        }
+    }
+
+    /// Evidence, if what others have seen is not in our history.
+    fn contradiction(
+        &self,
+        (note, seen): (&Note, &Checkpoint),
+        ours: &Ours<'_>,
+    ) -> Option<SplitView> {
+        let checked = self.view.check(seen, &ours.checkpoint);
+        let Err(Inconsistent::Forked(_, prefix)) = checked else {
+            return None;
+        };
+        SplitView::between([note, &self.view.checkpoint], prefix, ours.log).ok()
+    }
+
+    fn is_ahead(&self, note: &Note, seen: &Checkpoint, ours: &Ours<'_>) -> bool {
+        seen.size > ours.checkpoint.size && self.policy.accept(note, self.latest).is_ok()
+    }
+
+    /// What others have seen must be shown to us in time.
+    fn wait(
+        &self,
+        device: &Device,
+        ahead: Option<(Note, Checkpoint)>,
+        since: Option<u64>,
+    ) -> Result<(), CliError> {
+        let (clock, files) = (device.clock()?, device.trust.seen());
+        let Some((note, seen)) = ahead else {
+            return files.store_ahead(None);
+        };
+        let since = since.unwrap_or_else(|| clock.now());
+        let ahead = Ahead {
+            note: note.to_string(),
+            since,
+        };
+        if files.ahead()?.as_ref() != Some(&ahead) {
+            files.store_ahead(Some(&ahead))?;
+        }
+        let waited = clock.now().saturating_sub(since);
+        tracing::warn!(size = seen.size, waited, "others have seen more of the log");
+        let most = device.pin.max_staleness.as_secs();
+        if clock.is_wrong() || waited <= most {
+            return Ok(());
+        }
+        let message = format!(
+            "refused: log: others saw {} entries {} h ago, which our sources don't show; allowed are {} h",
+            seen.size,
+            waited / 3600,
+            most / 3600
+        );
+        Err(CliError::new(Exit::Stale, message).hint("the source is stale or hostile; use another"))
+    }
+}
+
+fn equivocation(path: &str) -> CliError {
+    let message = "refused: log: witnesses have cosigned another history for others";
+    CliError::new(Exit::Equivocation, message).hint(format_args!(
+        "evidence is in {path}; show it: streembit-audit split"
+    ))
+}
+
+fn read(text: &str) -> Option<(Note, Checkpoint)> {
+    let note = Note::parse(text.as_bytes()).ok()?;
+    let checkpoint = note.text().parse().ok()?;
+    Some((note, checkpoint))
+}
+
+/// Keeps evidence, and says so once.
+fn keep(device: &mut Device, view: &SplitView) -> Result<String, CliError> {
+    let path = device.trust.seen().keep_evidence(&view.encode())?;
+    let why = format!("the log shows two histories: {path}");
+    device.record_refusal("split-view", &why, Exit::Equivocation)?;
+    Ok(path)
+}
+
+/// Tells the network. That it isn't reached is no fault of ours.
+async fn tell(device: &Device, node: &NodeHandle, ours: &Ours<'_>, seen: &Seen) {
+    if let Err(error) = try_tell(device, node, ours, seen).await {
+        tracing::debug!(error, "what we saw of the log is not told");
+    }
+}
+
+async fn try_tell(
+    device: &Device,
+    node: &NodeHandle,
+    ours: &Ours<'_>,
+    seen: &Seen,
+) -> Result<(), String> {
+    let clock = device.clock().map_err(|error| error.to_string())?;
+    if clock.is_wrong() {
+        return Err("the clock is wrong".to_owned());
+    }
+    let path = device.config.data_directory.join(KEY_FILE);
+    let key = keyfile::open(&format!("file:{}", path.display()));
+    let key = key.map_err(|error| error.to_string())?;
+    let token = log_checkpoint::sign(&key, ours.log, seen, clock.now());
+    let token = token.map_err(|error| error.to_string())?;
+    let put = node.put(DhtKey::log_checkpoint(ours.log), token.into_bytes());
+    let told = put.await.map_err(|error| error.to_string())?;
+    told.map(|_| ())
+}

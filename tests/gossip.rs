@@ -1,0 +1,242 @@
+//! Nodes and devices compare what they have seen of a log, so that one history for many and another for one device is
+//! found out by both (threats K78, M18; reference/provenance.md section 4.5).
+
+use std::fs;
+use std::path::Path;
+
+use cli::Exit;
+use keys::{Algorithm, SigningKey};
+use protocol::dht::key::DhtKey;
+use protocol::dht::log_checkpoint::{self, Seen};
+use protocol::dht::record::Record;
+use support::device::{Device, Kind, Published, noise};
+use support::logged::{Publisher, Witness};
+use support::mirror::Mirror;
+use support::network::{TestNode, network, now, until};
+use support::programs::{run, text};
+use tlog::note::Note;
+use tlog::split_view::SplitView;
+use tlog::vkey::VerifierKey;
+
+/// A network of nodes, and a publisher whose log two sides continue in different ways.
+struct Scene {
+    published: std::sync::Arc<Published>,
+    publisher: Publisher,
+    other: Publisher,
+    nodes: Vec<TestNode>,
+}
+
+impl Scene {
+    /// Both histories have release 2.0.0 in common, and as many entries of their own.
+    async fn new(policy: impl FnOnce(&Publisher) -> String) -> Self {
+        let published = Published::shared(Kind::Raw);
+        let publisher = Publisher::copy_of(&published.repository());
+        let policy = policy(&publisher);
+        fs::write(publisher.path("repository/log/policy"), policy).unwrap();
+        release(&publisher, "2.0.0", "2.0.0");
+        let other = publisher.twin();
+        release(&publisher, "2.1.0", "2.1.0");
+        Self {
+            published,
+            publisher,
+            other,
+            nodes: network(3).await,
+        }
+    }
+
+    fn key(&self) -> VerifierKey {
+        self.publisher.key.parse().unwrap()
+    }
+
+    fn dht_key(&self) -> DhtKey {
+        DhtKey::log_checkpoint(&self.key())
+    }
+
+    /// A device that asks a mirror for releases, and the network what others have seen.
+    fn device(&self, mirror: &Mirror) -> Device {
+        let pin = self.publisher.path("device.pin");
+        self.publisher.ok(&["pin", "-o", pin.to_str().unwrap()]);
+        let mut device = Device::pinned(&self.published, &mirror.url(), &pin, "cam-r3");
+        device.bootstrap = Some(self.nodes[0].address.to_string());
+        device.asks_both = true;
+        device
+    }
+
+    /// What somebody has seen, as a record.
+    fn token(&self, note: &str) -> Vec<u8> {
+        let note = Note::parse(note.as_bytes()).unwrap();
+        let checkpoint = note.text().parse().unwrap();
+        let seen = Seen::Checkpoint { note, checkpoint };
+        let stranger = SigningKey::generate(Algorithm::P256, &mut cli::keyfile::os_rng());
+        let token = log_checkpoint::sign(&stranger, &self.key(), &seen, now());
+        token.unwrap().into_bytes()
+    }
+
+    /// Somebody has seen this.
+    async fn tell(&self, note: &str) {
+        let token = self.token(note);
+        let put = async || {
+            let put = self.nodes[1].handle.put(self.dht_key(), token.clone());
+            Some(put.await.unwrap().ok()?).filter(|holders| *holders > 0)
+        };
+        until("others hold what was seen", put).await;
+    }
+
+    async fn seen(&self) -> Option<Seen> {
+        let found = self.nodes[2].handle.get(self.dht_key()).await.unwrap();
+        match found.best {
+            Some((Record::LogCheckpoint(found), _)) => Some(found.seen),
+            _ => None,
+        }
+    }
+
+    /// Whether a file is evidence to anybody who has the log's key.
+    fn is_evidence(&self, path: &Path) -> bool {
+        let view = SplitView::parse(&fs::read(path).unwrap()).unwrap();
+        view.verify(&self.key()).is_ok()
+    }
+}
+
+fn release(publisher: &Publisher, version: &str, label: &str) {
+    let image = publisher.path(label);
+    fs::write(&image, noise(label, 300_000)).unwrap();
+    let image = image.to_str().unwrap();
+    publisher.ok(&["release", image, "--version", version, "--deltas", "0"]);
+}
+
+fn checkpoint(publisher: &Publisher) -> String {
+    fs::read_to_string(publisher.path("repository/log/checkpoint")).unwrap()
+}
+
+fn size(note: &str) -> u64 {
+    note.lines().nth(1).unwrap().parse().unwrap()
+}
+
+/// A command of the agent, beside the nodes of this process.
+async fn runs(device: Device, command: &'static str) -> (Device, Result<Exit, cli::CliError>) {
+    let ran = tokio::task::spawn_blocking(move || {
+        let result = device.run(&[command]);
+        (device, result)
+    });
+    ran.await.unwrap()
+}
+
+fn alone(publisher: &Publisher) -> String {
+    format!("log {}\nquorum none\n", publisher.key)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn device_tells_what_it_saw_and_learns_what_others_saw_m18() {
+    let scene = Scene::new(alone).await;
+    let mirror = Mirror::start(&scene.other.path("repository"));
+    let device = scene.device(&mirror);
+    let (device, installed) = runs(device, "install").await;
+    assert_eq!(installed.unwrap(), Exit::Reboot);
+    let shown = size(&checkpoint(&scene.other));
+    let seen = async || match scene.seen().await {
+        Some(Seen::Checkpoint { checkpoint, .. }) if checkpoint.size == shown => Some(()),
+        _ => None,
+    };
+    until("the network knows what the device saw", seen).await;
+    // Others saw a release that the device's mirror withholds: it waits for it, not for ever.
+    scene.tell(&checkpoint(&scene.publisher)).await;
+    let (device, checked) = runs(device, "check").await;
+    checked.unwrap();
+    let ahead = device.data("trusted/log-others.json");
+    let text = fs::read_to_string(&ahead).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value["since"] = (now() - 40 * 24 * 3600).into();
+    fs::write(&ahead, value.to_string()).unwrap();
+    let (device, checked) = runs(device, "check").await;
+    let error = checked.unwrap_err();
+    assert_eq!(error.exit, Exit::Stale, "{error}");
+    // A mirror that shows it.
+    drop(mirror);
+    let mirror = Mirror::start(&scene.publisher.path("repository"));
+    let mut device = device.twin(&mirror.url());
+    device.bootstrap = Some(scene.nodes[0].address.to_string());
+    device.asks_both = true;
+    let (device, checked) = runs(device, "check").await;
+    checked.unwrap();
+    assert!(!device.data("trusted/log-others.json").exists());
+}
+
+/// The split-view drill: a publisher with all its keys, and nobody in the way, shows one device another release. It
+/// refuses, and what it keeps proves it to a third; so does what the nodes keep.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn device_that_alone_is_shown_a_release_refuses_and_all_learn_of_it_k78() {
+    let scene = Scene::new(alone).await;
+    scene.tell(&checkpoint(&scene.publisher)).await;
+    release(&scene.other, "2.1.0", "for one device alone");
+    let mirror = Mirror::start(&scene.other.path("repository"));
+    let device = scene.device(&mirror);
+    let before = (device.slot("a"), device.slot("b"));
+    let (device, installed) = runs(device, "install").await;
+    let error = installed.unwrap_err();
+    assert_eq!(error.exit, Exit::Equivocation, "{error}");
+    assert!((device.slot("a"), device.slot("b")) == before);
+    let kept = device.data("trusted/evidence/split-view.json");
+    assert!(scene.is_evidence(&kept));
+    let words = ["split", kept.to_str().unwrap(), "--pin", "device.pin"];
+    let third = run("streembit-audit", &words, scene.publisher.folder());
+    assert_eq!(third.status.code(), Some(6), "{}", text(&third));
+    let told = async || matches!(scene.seen().await, Some(Seen::SplitView(_))).then_some(());
+    until("the network knows of both", told).await;
+}
+
+/// Two checkpoints of one size meet at the nodes that hold what was seen of a log: the first stays, and both are kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_keep_evidence_when_two_histories_meet_k78() {
+    let scene = Scene::new(alone).await;
+    scene.tell(&checkpoint(&scene.publisher)).await;
+    release(&scene.other, "2.1.0", "for one device alone");
+    let token = scene.token(&checkpoint(&scene.other));
+    let fresh = TestNode::start(&[&scene.nodes[0]]).await;
+    let name = format!("{}.json", scene.dht_key());
+    let kept = until("a node has met both", async || {
+        let put = fresh.handle.put(scene.dht_key(), token.clone());
+        drop(put.await.unwrap());
+        let files = scene.nodes.iter().map(|node| {
+            let folder = node.config.data_directory.join("evidence");
+            folder.join(&name)
+        });
+        let mut files = files.filter(|file| file.exists());
+        files.next()
+    });
+    assert!(scene.is_evidence(&kept.await));
+}
+
+/// Whoever has the log's key and no witness can make evidence, but stops no device: it keeps what it found, goes on, and
+/// tells others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_that_no_witness_cosigned_stops_nobody_and_is_told_k78() {
+    let mut witness = Witness::new("w.example/1");
+    let [url, _] = witness.start();
+    let scene = Scene::new(|publisher| {
+        witness.watch(&publisher.key);
+        publisher.set_policy(&[("w", &witness.key, &url)], "all");
+        fs::read_to_string(publisher.path("repository/log/policy")).unwrap()
+    })
+    .await;
+    // As many entries as the other history has, signed by the log's key alone.
+    let there = scene.other.log("integrate")["size"].as_u64().unwrap();
+    let count = size(&checkpoint(&scene.publisher)) - there;
+    let entries: Vec<String> = (0..count)
+        .map(|number| format!("forged {number}"))
+        .collect();
+    let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    scene.other.append(&entries);
+    scene.other.log("integrate");
+    scene.other.log("sign");
+    let forged = fs::read_to_string(scene.other.path("repository/log/signed")).unwrap();
+    assert_eq!(size(&forged), size(&checkpoint(&scene.publisher)));
+    scene.tell(&forged).await;
+    let mirror = Mirror::start(&scene.publisher.path("repository"));
+    let (device, installed) = runs(scene.device(&mirror), "install").await;
+    assert_eq!(installed.unwrap(), Exit::Reboot);
+    assert!(scene.is_evidence(&device.data("trusted/evidence/split-view.json")));
+    let journal = device.journal();
+    assert!(journal.iter().any(|entry| entry.event == "split-view"));
+    let told = async || matches!(scene.seen().await, Some(Seen::SplitView(_))).then_some(());
+    until("the network knows of both", told).await;
+}
