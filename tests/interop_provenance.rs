@@ -8,13 +8,12 @@ use std::process::{Command, Output};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use support::foreign;
-use support::logged::{ORIGIN, Publisher};
-use support::programs::{Running, repository_root, run, text};
+use support::programs::{repository_root, text};
 use support::stated::Scene;
 use tempfile::TempDir;
 
 /// Of Debian forky, by version.
-const COSIGN: [&str; 2] = ["cosign", "torchwood"];
+pub(crate) const COSIGN: [&str; 2] = ["cosign", "torchwood"];
 const NODE_PACKAGES: [&str; 3] = [
     "@sigstore/verify@4.1.3",
     "@sigstore/bundle@5",
@@ -29,13 +28,13 @@ const PYTHON_PACKAGES: [&str; 5] = [
 ];
 
 /// The files of a pack, unpacked, and what is asked of them.
-struct Unpacked {
+pub(crate) struct Unpacked {
     folder: TempDir,
     image: PathBuf,
 }
 
 impl Unpacked {
-    fn new(pack: &str, version: &str) -> Self {
+    pub(crate) fn new(pack: &str, version: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let scene = Scene::shared();
         let unpack = Command::new("tar")
@@ -51,11 +50,11 @@ impl Unpacked {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn evidence(&self, name: &str) -> PathBuf {
+    pub(crate) fn evidence(&self, name: &str) -> PathBuf {
         self.path("evidence").join(name)
     }
 
@@ -78,7 +77,7 @@ impl Unpacked {
     }
 
     /// What the log holds of a bundle.
-    fn entry(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn entry(&self, name: &str) -> Vec<u8> {
         let bundle = fs::read(self.evidence(name)).unwrap();
         let bundle: serde_json::Value = serde_json::from_slice(&bundle).unwrap();
         let entry = &bundle["verificationMaterial"]["tlogEntries"][0]["canonicalizedBody"];
@@ -103,12 +102,12 @@ impl Unpacked {
 }
 
 #[track_caller]
-fn accepts(output: &Output) {
+pub(crate) fn accepts(output: &Output) {
     assert!(output.status.success(), "{}", text(output));
 }
 
 #[track_caller]
-fn refuses(output: &Output) {
+pub(crate) fn refuses(output: &Output) {
     assert!(!output.status.success(), "{}", text(output));
 }
 
@@ -316,198 +315,4 @@ fn securesystemslib_in_toto_and_validators_of_components_read_ours() {
             &sbom,
         ));
     }
-}
-
-/// Go's packages for checksum databases.
-fn go() -> Option<PathBuf> {
-    let works = |folder: &Path| folder.join("log").exists();
-    let steps = |folder: &Path| {
-        let mut build = Command::new("/usr/lib/go-1.19/bin/go");
-        build
-            .args(["build", "-o"])
-            .arg(folder.join("log"))
-            .arg(repository_root().join("tests/go/log.go"))
-            .envs([
-                ("GO111MODULE", "off"),
-                ("GOPATH", "/usr/share/gocode"),
-                ("GOFLAGS", ""),
-            ])
-            .env("GOCACHE", folder.join("cache"));
-        foreign::runs(&mut build)
-    };
-    foreign::install("go-log", works, steps).then(|| foreign::installed().join("go-log/log"))
-}
-
-#[test]
-fn go_verifies_quorum_inclusion_tiles_and_growth() {
-    let Some(go) = go() else {
-        eprintln!(
-            "SKIPPED: no Go with golang.org/x/mod here (golang-1.19-go, golang-golang-x-mod-dev)"
-        );
-        return;
-    };
-    let (scene, unpacked) = (Scene::shared(), Unpacked::new("good.pack", "1.1.0"));
-    let policy = scene.path("repository/log/policy");
-    let ask = |words: &[&Path]| Command::new(&go).args(words).output().unwrap();
-    let log = scene.path("repository/log");
-    let entry = unpacked.entry("release.sigstore.json");
-    let leaf = unpacked.path("leaf");
-    fs::write(&leaf, &entry).unwrap();
-    let proof = unpacked.evidence("release.tlog-proof");
-    let word = Path::new;
-    accepts(&ask(&[word("proof"), &policy, &proof, &leaf]));
-    accepts(&ask(&[word("tiles"), &policy, &log]));
-    // Negatives: another leaf, too few witnesses, a changed entry, another history.
-    fs::write(unpacked.path("other leaf"), [&entry[..], b" "].concat()).unwrap();
-    refuses(&ask(&[
-        word("proof"),
-        &policy,
-        &proof,
-        &unpacked.path("other leaf"),
-    ]));
-    let text = fs::read_to_string(&proof).unwrap();
-    let lines = text.lines().filter(|line| !line.contains("w.example/2"));
-    let alone: String = lines.map(|line| format!("{line}\n")).collect();
-    fs::write(unpacked.path("alone"), alone).unwrap();
-    refuses(&ask(&[
-        word("proof"),
-        &policy,
-        &unpacked.path("alone"),
-        &leaf,
-    ]));
-    let grown = scene.publisher.twin();
-    let plain = format!("log {}\nquorum none\n", grown.key);
-    fs::write(grown.path("repository/log/policy"), plain).unwrap();
-    let before = unpacked.path("before");
-    fs::copy(grown.path("repository/log/checkpoint"), &before).unwrap();
-    grown.append(&["one", "two"]);
-    grown.log("update");
-    let (policy, log) = (
-        grown.path("repository/log/policy"),
-        grown.path("repository/log"),
-    );
-    accepts(&ask(&[word("growth"), &policy, &before, &log]));
-    let fork = scene.publisher.twin();
-    fs::copy(&policy, fork.path("repository/log/policy")).unwrap();
-    fork.append(&["three"]);
-    fork.log("update");
-    refuses(&ask(&[
-        word("growth"),
-        &policy,
-        &fork.path("repository/log/checkpoint"),
-        &log,
-    ]));
-    let shown = grown.log("show");
-    let bundle = log.join(format!("tile/entries/000.p/{}", shown["published"]));
-    let mut bytes = fs::read(&bundle).unwrap();
-    bytes[50] ^= 1;
-    fs::write(&bundle, bytes).unwrap();
-    refuses(&ask(&[word("tiles"), &policy, &log]));
-}
-
-/// A witness that others wrote cosigns our log, and refuses another history of it.
-#[test]
-fn litewitness_cosigns_our_log() {
-    let Some(programs) = foreign::debian("forky", &COSIGN, "litewitness") else {
-        eprintln!("SKIPPED: no litewitness here (apt, Debian forky)");
-        return;
-    };
-    let publisher = Publisher::empty();
-    let witness = Litewitness::start(&programs, &publisher.key);
-    publisher.set_policy(&[("lite", &witness.key, &witness.url)], "all");
-    publisher.append(&["one", "two", "three"]);
-    assert_eq!(publisher.log("update")["published"], 3);
-    let fork = publisher.twin();
-    publisher.append(&["four"]);
-    assert_eq!(publisher.log("update")["published"], 4);
-    fork.append(&["vier"]);
-    let (exit, said) = fork.refused("update");
-    assert_eq!(exit, Some(7), "{said}");
-}
-
-/// The witness, its agent that holds the key, its folder.
-struct Litewitness {
-    key: String,
-    url: String,
-    _programs: [Running; 2],
-    _folder: TempDir,
-}
-
-impl Litewitness {
-    fn start(programs: &Path, log: &str) -> Self {
-        const NAME: &str = "witness.test.example/w1";
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        let ok = |program: &str, words: &[&str]| {
-            let output = run(program, words, folder.path());
-            assert!(
-                output.status.success(),
-                "{program} {words:?}: {}",
-                text(&output)
-            );
-            String::from_utf8(output.stdout).unwrap()
-        };
-        ok(
-            "/usr/bin/ssh-keygen",
-            &["-q", "-t", "ed25519", "-N", "", "-f", "key"],
-        );
-        let mut agent = Running::start(
-            "/usr/bin/ssh-agent",
-            &["-D", "-a", "agent.sock"],
-            folder.path(),
-        );
-        agent.wait_for("the agent's socket", || {
-            folder.path().join("agent.sock").exists().then_some(())
-        });
-        let add = Command::new("ssh-add")
-            .arg(at("key"))
-            .env("SSH_AUTH_SOCK", at("agent.sock"))
-            .output();
-        accepts(&add.unwrap());
-        let fingerprint = ok("/usr/bin/ssh-keygen", &["-lf", "key.pub"]);
-        let fingerprint = fingerprint.split_whitespace().nth(1).unwrap().to_owned();
-        let control = programs.join("witnessctl");
-        let control = control.to_str().unwrap();
-        ok(control, &["add-log", "-db", "lw.db", "-origin", ORIGIN]);
-        ok(
-            control,
-            &["add-key", "-db", "lw.db", "-origin", ORIGIN, "-key", log],
-        );
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let listen = format!("127.0.0.1:{port}");
-        let program = programs.join("litewitness");
-        let words = [
-            "-db",
-            "lw.db",
-            "-key",
-            &fingerprint,
-            "-name",
-            NAME,
-            "-ssh-agent",
-            "agent.sock",
-            "-listen",
-            &listen,
-        ];
-        let mut witness = Running::start(program.to_str().unwrap(), &words, folder.path());
-        witness.wait_for("the witness", || std::net::TcpStream::connect(&listen).ok());
-        Self {
-            key: verifier_key(NAME, &fs::read_to_string(at("key.pub")).unwrap()),
-            url: format!("http://{listen}"),
-            _programs: [agent, witness],
-            _folder: folder,
-        }
-    }
-}
-
-/// `NAME+ID+BASE64` of a witness, from its SSH public key.
-fn verifier_key(name: &str, ssh: &str) -> String {
-    let wire = ssh.split_whitespace().nth(1).unwrap();
-    let wire = STANDARD.decode(wire).unwrap();
-    let key = keys::PublicKey::from_ed25519(&wire[wire.len() - 32..]).unwrap();
-    let key = tlog::vkey::VerifierKey::new(name, tlog::vkey::Scheme::Cosignature(key));
-    key.unwrap().to_string()
 }

@@ -46,6 +46,7 @@ mod hostile_connections;
 mod interop;
 mod interop_bsdiff;
 mod interop_jose;
+mod interop_log;
 mod interop_provenance;
 mod interop_signatures;
 mod log_crash;

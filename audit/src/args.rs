@@ -33,6 +33,8 @@ enum Command {
     Monitor(command::monitor::Args),
     /// Build a release again, and sign that the bytes are the same
     Rebuild(command::rebuild::Args),
+    /// Write a publisher's history as a page: the log's tree, its witnesses, keys over time
+    Report(command::report::Args),
     /// Show that a log has two histories, or verify who says so
     Split(command::split::Args),
     /// Verify a release by its evidence pack
@@ -58,6 +60,7 @@ impl Program for Args {
             Command::Journal(args) => command::journal::run(&args, output),
             Command::Monitor(args) => command::monitor::run(&args, output),
             Command::Rebuild(args) => command::rebuild::run(&args, output),
+            Command::Report(args) => command::report::run(&args, output),
             Command::Split(args) => command::split::run(&args, output),
             Command::Verify(args) => command::verify::run(&args, output),
         }

@@ -77,6 +77,29 @@ impl Event {
     }
 }
 
+/// How a program ends because of what was seen. Two histories are worse than anything else.
+pub fn worst(events: &[Event]) -> Exit {
+    events
+        .iter()
+        .fold(Exit::Done, |worst, event| worse(worst, event.exit()))
+}
+
+fn worse(one: Exit, code: u8) -> Exit {
+    let other = [
+        Exit::No,
+        Exit::Undecided,
+        Exit::Rollback,
+        Exit::Equivocation,
+        Exit::Quorum,
+    ];
+    let other = other.into_iter().find(|exit| *exit as u8 == code);
+    match other {
+        Some(Exit::Equivocation) => Exit::Equivocation,
+        Some(other) if one == Exit::Done => other,
+        _ => one,
+    }
+}
+
 /// Reads what is new of a log, and keeps what was read.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 //! * [`verify`]: all checks of one release
 //! * [`source`]: a publisher's files, in a folder or (feature `online`) on a web server
 //! * [`follow`]: a log, read entry by entry
+//! * [`report`]: a publisher's history as a page
 //! * [`sarif`]: findings for code scanning
 //! * [`args`], [`command`]: the binary `streembit-audit`
 #![allow(
@@ -24,6 +25,7 @@ pub mod finding;
 pub mod follow;
 pub mod pack;
 pub mod pin;
+pub mod report;
 pub mod sarif;
 pub mod source;
 pub mod verify;

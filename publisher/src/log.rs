@@ -272,6 +272,19 @@ impl Log {
         })
     }
 
+    /// An entry of the newest tree.
+    ///
+    /// # Errors
+    /// [`LogError::NoEntry`].
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, LogError> {
+        let width = u64::from(TILE_WIDTH);
+        let bundle = Bundle::of(index / width, self.tree()?.size);
+        let bundle = bundle.ok_or(LogError::NoEntry(index))?;
+        let place = usize::try_from(index % width).unwrap_or(usize::MAX);
+        let mut entries = self.files().entries(bundle)?.into_iter().skip(place);
+        entries.next().ok_or(LogError::NoEntry(index))
+    }
+
     /// Reads every entry, and compares the tree over them with the tiles and with what is signed and published.
     ///
     /// # Errors

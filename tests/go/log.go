@@ -4,15 +4,21 @@
 //	log proof POLICY PROOF LEAF        a quorum has cosigned, and the leaf is in the tree
 //	log tiles POLICY LOG               every entry, hashed again, has the published root
 //	log growth POLICY OLD LOG          the published tree begins with that of an older checkpoint
+//	log key ORIGIN                     a log that is none of ours: its private and its public key
+//	log submit POLICY KEY URL WORD OLD SIZE
+//	                                   shows a witness its tree of entries "WORD 0", "WORD 1", ..., and reads the answer
 package main
 
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -151,9 +157,68 @@ func readEntries(log string, size int64) tlog.HashReaderFunc {
 	return read
 }
 
+// The tree of entries "WORD 0", "WORD 1", ...
+func treeOf(word string, size int64) tlog.HashReaderFunc {
+	var hashes []tlog.Hash
+	read := func(indexes []int64) ([]tlog.Hash, error) {
+		var found []tlog.Hash
+		for _, index := range indexes {
+			found = append(found, hashes[index])
+		}
+		return found, nil
+	}
+	for index := int64(0); index < size; index++ {
+		entry := []byte(fmt.Sprintf("%s %d", word, index))
+		stored, err := tlog.StoredHashes(index, entry, tlog.HashReaderFunc(read))
+		fail(err)
+		hashes = append(hashes, stored...)
+	}
+	return read
+}
+
+func (p policy) submit(skey, url, word string, old, size int64) {
+	signer, err := note.NewSigner(skey)
+	fail(err)
+	read := treeOf(word, size)
+	root, err := tlog.TreeHash(size, read)
+	fail(err)
+	text := fmt.Sprintf("%s\n%d\n%s\n", signer.Name(), size, root)
+	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	fail(err)
+	body := fmt.Sprintf("old %d\n", old)
+	if old > 0 {
+		proof, err := tlog.ProveTree(size, old, read)
+		fail(err)
+		for _, hash := range proof {
+			body += hash.String() + "\n"
+		}
+	}
+	answer, err := http.Post(url+"/add-checkpoint", "text/plain", strings.NewReader(body+"\n"+string(signed)))
+	fail(err)
+	lines, err := io.ReadAll(answer.Body)
+	fail(err)
+	if answer.StatusCode != http.StatusOK {
+		fail(fmt.Errorf("%d %s", answer.StatusCode, lines))
+	}
+	tree := p.open(append(signed, lines...))
+	fmt.Printf("OK %d\n", tree.N)
+}
+
 func main() {
+	if os.Args[1] == "key" {
+		skey, vkey, err := note.GenerateKey(rand.Reader, os.Args[2])
+		fail(err)
+		fmt.Printf("%s\n%s\n", skey, vkey)
+		return
+	}
 	p := readPolicy(os.Args[2])
 	switch os.Args[1] {
+	case "submit":
+		old, err := strconv.ParseInt(os.Args[6], 10, 64)
+		fail(err)
+		size, err := strconv.ParseInt(os.Args[7], 10, 64)
+		fail(err)
+		p.submit(os.Args[3], os.Args[4], os.Args[5], old, size)
 	case "proof":
 		text, err := os.ReadFile(os.Args[3])
 		fail(err)

@@ -106,6 +106,13 @@ impl LogProof {
         verify_inclusion(leaf, (self.index, size), &self.hashes, root)?;
         Ok(accepted)
     }
+
+    /// The form from before there was a first line, in which `spicy-torchwood` 0.9 reads it.
+    pub fn to_spicy(&self) -> String {
+        let text = self.to_string();
+        let rest = text.strip_prefix(HEADER).map(str::trim_start);
+        rest.unwrap_or_default().to_owned()
+    }
 }
 
 impl fmt::Display for LogProof {

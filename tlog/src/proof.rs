@@ -185,7 +185,7 @@ pub(crate) fn path_to((first, end): (u64, u64), size: u64) -> Option<Vec<Sibling
 }
 
 /// Where a range of several entries is split: after the largest power of two below its length (RFC 6962 section 2.1).
-pub(crate) fn middle(first: u64, end: u64) -> Option<u64> {
+pub fn middle(first: u64, end: u64) -> Option<u64> {
     let length = end.checked_sub(first).filter(|length| *length > 1)?;
     let left = length.checked_sub(1)?.checked_ilog2()?;
     first.checked_add(1_u64.checked_shl(left)?)

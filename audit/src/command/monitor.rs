@@ -8,7 +8,7 @@ use cli::{CliError, Exit, Output, human};
 use manifests::instant::UtcTime;
 use tlog::policy::Policy;
 
-use crate::follow::{Event, Place, follow};
+use crate::follow::{Event, Place, follow, worst};
 use crate::pin::Trusted;
 use crate::source::Source;
 
@@ -76,16 +76,14 @@ fn look(
 ) -> Result<Exit, CliError> {
     let now = UtcTime::from_system(SystemTime::now()).as_unix();
     let events = follow(source, place, (policy, now.saturating_add(CLOCK_SKEW_S)))?;
-    let mut worst = Exit::Done;
     for event in &events {
         output.result(event, line(event))?;
-        worst = worse(worst, event.exit());
     }
     tell(args, &events)?;
     if events.is_empty() {
         output.note("nothing new");
     }
-    Ok(worst)
+    Ok(worst(&events))
 }
 
 #[cfg(feature = "online")]
@@ -103,23 +101,6 @@ fn tell(args: &Args, events: &[Event]) -> Result<(), CliError> {
 #[cfg(not(feature = "online"))]
 fn tell(_: &Args, _: &[Event]) -> Result<(), CliError> {
     Ok(())
-}
-
-/// Two histories are worse than anything else.
-fn worse(one: Exit, code: u8) -> Exit {
-    let other = [
-        Exit::No,
-        Exit::Undecided,
-        Exit::Rollback,
-        Exit::Equivocation,
-        Exit::Quorum,
-    ];
-    let other = other.into_iter().find(|exit| *exit as u8 == code);
-    match other {
-        Some(Exit::Equivocation) => Exit::Equivocation,
-        Some(other) if one == Exit::Done => other,
-        _ => one,
-    }
 }
 
 fn line(event: &Event) -> String {

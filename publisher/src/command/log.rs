@@ -39,13 +39,7 @@ pub enum LogCommand {
         file: PathBuf,
     },
     /// Print the proof that an entry is in the log (C2SP tlog-proof)
-    Prove {
-        /// The entry's number, from 0
-        index: u64,
-        /// Write it to this file
-        #[arg(long, short, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    Prove(ProveArgs),
     /// Show the newest checkpoint to others, once witnesses enough have cosigned it
     Publish,
     /// Show the log's key, its sizes, and who has cosigned
@@ -58,6 +52,31 @@ pub enum LogCommand {
     Verify,
     /// Ask the witnesses of the policy that have an address to cosign
     Witness,
+}
+
+/// Options of prove
+#[derive(Clone, Debug, clap::Args)]
+pub struct ProveArgs {
+    /// The entry's number, from 0
+    pub index: u64,
+    /// Write it to this file
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write the entry itself to this file
+    #[arg(long, value_name = "FILE")]
+    pub entry: Option<PathBuf>,
+    /// Who reads the proof
+    #[arg(long = "as", value_name = "FORM", default_value = "tlog-proof")]
+    pub form: ProofForm,
+}
+
+/// Forms of a proof
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProofForm {
+    /// C2SP tlog-proof, as bundles have it
+    TlogProof,
+    /// A spicy signature of the entry, for spicy-torchwood 0.9: the same without its first line
+    Spicy,
 }
 
 /// Options of init
@@ -118,7 +137,7 @@ fn carry_out(command: &LogCommand, open: &OpenLog, output: Output) -> Result<Exi
             evidence::complete(open)?;
         }
         LogCommand::Update => evidence::update(open, output)?,
-        LogCommand::Prove { index, out } => return prove(open, *index, out.as_deref(), output),
+        LogCommand::Prove(args) => return prove(open, args, output),
         LogCommand::Verify => return verify(open, output),
         LogCommand::Show => {}
     }
@@ -180,11 +199,19 @@ fn append(open: &OpenLog, files: &[PathBuf], output: Output) -> Result<Exit, Cli
     Ok(Exit::Done)
 }
 
-fn prove(open: &OpenLog, index: u64, out: Option<&Path>, output: Output) -> Result<Exit, CliError> {
+fn prove(open: &OpenLog, args: &ProveArgs, output: Output) -> Result<Exit, CliError> {
     let checkpoint = open.log.checkpoint()?;
     let checkpoint = checkpoint.ok_or(LogError::Unsigned)?;
-    let proof = open.log.prove(index, checkpoint)?.to_string();
-    match out {
+    let proof = open.log.prove(args.index, checkpoint)?;
+    if let Some(path) = &args.entry {
+        let entry = open.log.entry(args.index)?;
+        fs::write(path, entry).context(Exit::No, path.display())?;
+    }
+    let proof = match args.form {
+        ProofForm::TlogProof => proof.to_string(),
+        ProofForm::Spicy => proof.to_spicy(),
+    };
+    match &args.out {
         Some(path) => {
             fs::write(path, &proof).context(Exit::No, path.display())?;
             output.result(
