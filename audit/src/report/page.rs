@@ -250,3 +250,61 @@ pub(super) fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    //! Names come from outside: they are text, never markup.
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_from_outside_is_text() {
+        let hostile = "<script>alert('1')</script>\"&";
+        let said = Said::Release {
+            product: hostile.to_owned(),
+            version: hostile.to_owned(),
+        };
+        let entries = BTreeMap::from([(0, said)]);
+        let log = LogState {
+            origin: hostile.to_owned(),
+            size: 1,
+            root: tlog::hash::Hash::of_nothing(),
+            entries: entries.clone(),
+            witnesses: vec![(hostile.to_owned(), Some(1))],
+            quorum_time: None,
+        };
+        let parts = [
+            summary(&log),
+            tree_of(&log),
+            witnesses(&log, 2),
+            super::entries(&log),
+        ];
+        for part in parts {
+            assert!(!part.contains("<script"), "{part}");
+            assert!(part.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{part}");
+        }
+    }
+
+    /// However large the log, the drawing stays small, and every entry is in it: alone, or in a whole subtree.
+    #[test]
+    fn drawing_of_any_log_is_small_and_whole() {
+        for size in [1, 2, 7, 24, 25, 1000, 1 << 40] {
+            let drawn = tree::draw(size, &BTreeMap::new());
+            let single = drawn.matches("class=\"leaf").count() as u64;
+            let wholes = drawn.split("class=\"whole\"").skip(1).map(|whole| {
+                let (_, rest) = whole.split_once("entries ").unwrap();
+                let (first, rest) = rest.split_once(" to ").unwrap();
+                let (last, _) = rest.split_once('<').unwrap();
+                last.parse::<u64>().unwrap() - first.parse::<u64>().unwrap() + 1
+            });
+            assert_eq!(single + wholes.sum::<u64>(), size);
+            assert!(
+                single >= size.min(23) && drawn.len() < 40_000,
+                "{size}: {single}"
+            );
+        }
+        assert!(!tree::draw(0, &BTreeMap::new()).contains("<svg"));
+    }
+}

@@ -10,7 +10,7 @@ use crate::follow::Said;
 /// Entries that are drawn one by one.
 const ENTRIES_SHOWN: u64 = 24;
 /// Pixels between two leaves, and between two levels.
-const STEP: (f64, f64) = (40.0, 34.0);
+const STEP: (f64, f64) = (38.0, 34.0);
 const MARGIN: f64 = 24.0;
 
 /// A drawing under way.
