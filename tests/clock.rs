@@ -16,12 +16,12 @@ const DAY: u64 = 86_400;
 const NO_CLOCK: &str = "@1970-01-01 00:05:00";
 const FAR: &str = "@2100-01-01 00:00:00";
 
-fn can_fake() -> bool {
+pub(crate) fn can_fake() -> bool {
     can(&["faketime", "-f", FAR, "true"], "wrong clocks were")
 }
 
 /// The agent with another wall clock; timers run as ever.
-fn at_time(time: &str, device: &Device, args: &[&str]) -> Command {
+pub(crate) fn at_time(time: &str, device: &Device, args: &[&str]) -> Command {
     let mut command = through(&["faketime", "-f", time], &device.command(args));
     command.env("DONT_FAKE_MONOTONIC", "1");
     command

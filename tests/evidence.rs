@@ -10,6 +10,8 @@ use support::logged::{Publisher, Witness};
 use support::mirror::Mirror;
 use support::programs::{run, seed, text};
 
+use crate::clock::{at_time, can_fake};
+
 /// A publisher whose release 2.0.0 is in a log that a witness watches, and a device of it.
 struct Scene {
     published: std::sync::Arc<Published>,
@@ -209,6 +211,51 @@ fn device_that_is_shown_another_history_refuses_and_keeps_the_evidence_k78() {
     let words = ["split", log.to_str().unwrap(), "--pin", "device.pin"];
     let third = run("streembit-audit", &words, scene.publisher.folder());
     assert_eq!(third.status.code(), Some(6), "{}", text(&third));
+}
+
+/// The metadata is good for days still, but no witness has seen the log of late; and what time it was at least is known.
+#[test]
+fn cosignatures_that_are_old_are_stale_m18() {
+    if !can_fake() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.release("2.0.0", &[]);
+    let mirror = Mirror::start(&scene.repository());
+    let device = scene.device(&["--max-staleness", "1d"], &mirror);
+    let late = at_time("+3d", &device, &["check"]).output().unwrap();
+    assert_eq!(late.status.code(), Some(4), "{}", text(&late));
+    let said = text(&late);
+    assert!(
+        said.contains("witnesses last cosigned the log 72 h ago"),
+        "{said}"
+    );
+    let device = scene.device(&["--max-staleness", "1d"], &mirror);
+    installs(&device);
+    let now = node::clock::unix_now();
+    assert!(device.state().time_floor.abs_diff(now) < 3600);
+}
+
+/// However many strangers cosign: witnesses are those of the pin.
+#[test]
+fn witnesses_that_nobody_pinned_count_for_nothing_k78() {
+    let scene = Scene::new();
+    let mirror = Mirror::start(&scene.repository());
+    let device = scene.device(&[], &mirror);
+    let mut strangers = ["s.example/1", "s.example/2"].map(Witness::new);
+    let mut parties = Vec::new();
+    for stranger in &mut strangers {
+        let [url, _] = stranger.start();
+        stranger.watch(&scene.publisher.key);
+        parties.push((stranger.key.clone(), url));
+    }
+    let named = ["s1", "s2"].into_iter().zip(&parties);
+    let named: Vec<(&str, &str, &str)> = named
+        .map(|(name, (key, url))| (name, key.as_str(), url.as_str()))
+        .collect();
+    scene.publisher.set_policy(&named, "all");
+    scene.release("2.0.0", &[]);
+    refuses(&device, Exit::Quorum, "no quorum");
 }
 
 /// Other witnesses: a device follows by what the witnesses before have cosigned, also if it missed the change.
