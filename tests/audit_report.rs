@@ -31,7 +31,8 @@ fn report(publisher: &Publisher) -> (Option<i32>, String) {
 /// The page as a browser has it after it was read; `None` without one.
 fn in_chromium(page: &Path) -> Option<String> {
     let mut chromium = Command::new("chromium");
-    chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]);
+    chromium.args(["--headless", "--no-sandbox", "--disable-gpu"]);
+    chromium.args(["--disable-dev-shm-usage", "--timeout=20000", "--dump-dom"]);
     let output = chromium.arg(format!("file://{}", page.display())).output();
     let output = output.ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()

@@ -31,6 +31,8 @@ use place::{Place, PlaceError};
 
 /// Requests that wait for their turn, over HTTP and streams together.
 const REQUESTS_MAX: usize = 64;
+/// Uploads to the mirror at a time: each has up to a full bundle (16 MiB) in memory, from whomever it comes.
+const UPLOADS_MAX: usize = 4;
 /// The type of a body that people read.
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
@@ -81,6 +83,7 @@ struct Core {
 pub struct Witness {
     core: Arc<Mutex<Core>>,
     places: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Witness {
@@ -111,6 +114,7 @@ impl Witness {
         Ok(Self {
             core: Arc::new(Mutex::new(core)),
             places: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            uploads: Arc::new(Semaphore::new(UPLOADS_MAX)),
         })
     }
 

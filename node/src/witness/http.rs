@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tokio_util::io::ReaderStream;
 
 use super::{Answer, Witness};
 
@@ -145,8 +146,8 @@ async fn mirrored(
     let Some(file) = witness.mirrored(origin, path).await else {
         return none();
     };
-    match tokio::fs::read(file).await {
-        Ok(bytes) => bytes.into_response(),
+    match tokio::fs::File::open(file).await {
+        Ok(file) => Body::from_stream(ReaderStream::new(file)).into_response(),
         Err(_) => none(),
     }
 }

@@ -46,7 +46,7 @@ impl Witness {
         &self,
         pieces: impl Stream<Item = io::Result<Bytes>> + Unpin,
     ) -> Answer {
-        let Ok(_place) = self.places.try_acquire() else {
+        let Ok(_place) = self.uploads.try_acquire() else {
             return busy();
         };
         let body = Body {

@@ -217,6 +217,43 @@ async fn damaged_files_are_not_held() {
     assert!(scene.is_cosigned(&scene.send(&scene.upload(300)).await));
 }
 
+/// Uploads that never end hold a few places, and none of those for checkpoints.
+#[tokio::test]
+async fn stalled_uploads_are_few() {
+    let scene = Scene::new(3).await;
+    let head = scene.upload(0)[..10].to_vec();
+    let stalled: Vec<_> = (0..UPLOADS_MAX)
+        .map(|_| {
+            let (witness, head) = (scene.witness.clone(), head.clone());
+            let (started, is_started) = tokio::sync::oneshot::channel();
+            let mut started = Some(started);
+            let first = stream::once(std::future::ready(Ok(Bytes::from(head))));
+            let never = stream::poll_fn(move |_| {
+                if let Some(started) = started.take() {
+                    started.send(()).unwrap();
+                }
+                std::task::Poll::Pending
+            });
+            let pieces = Box::pin(futures::StreamExt::chain(first, never));
+            let task = tokio::spawn(async move { witness.add_entries(pieces).await });
+            (task, is_started)
+        })
+        .collect();
+    let mut tasks = Vec::new();
+    for (task, is_started) in stalled {
+        is_started.await.unwrap();
+        tasks.push(task);
+    }
+    assert_eq!(scene.send(&scene.upload(0)).await.0, 503);
+    let shown = scene.witness.checkpoint(place::hash(ORIGIN)).await;
+    assert_eq!(shown.status, 200);
+    for task in tasks {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    assert!(scene.is_cosigned(&scene.send(&scene.upload(0)).await));
+}
+
 #[test]
 fn paths_lead_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
