@@ -15,6 +15,7 @@ use support::guest::initramfs::Initramfs;
 use support::guest::{HOST, Kernel, Machine};
 use support::mirror::Mirror;
 use support::programs;
+use support::room;
 use tempfile::TempDir;
 
 use crate::agent_kill::{assert_survived, with_older_system};
@@ -22,6 +23,10 @@ use crate::agent_memory::{MEMORY_BYTES, assert_installed, images};
 
 /// Bytes of the made image, three times what the agent may take.
 const IMAGE_BYTES: usize = 96 << 20;
+/// Bytes of the large one, and KiB that making it and its disks take.
+const LARGE_IMAGE_BYTES: usize = 1 << 30;
+const LARGE_MEMORY_KIB: u64 = 8 << 20;
+const LARGE_DISK_KIB: u64 = 10 << 20;
 /// Memory of the machine: room for more of the images than the agent may keep.
 const MACHINE_MIB: u32 = 256;
 /// Too little to do anything.
@@ -233,7 +238,7 @@ fn as_disks(device: &Device, images: [Content; 3]) -> [Content; 3] {
 }
 
 /// A release of the made images, or of those that are named.
-fn publish(coder: Coder) -> Published {
+fn publish(coder: Coder, image_bytes: usize) -> Published {
     let [old, new] = match std::env::var(IMAGES) {
         Ok(names) => {
             let (old, new) = names
@@ -241,7 +246,7 @@ fn publish(coder: Coder) -> Published {
                 .expect("STREEMBIT_TEST_IMAGES=OLD,NEW");
             [old, new].map(|name| fs::read(name).unwrap_or_else(|error| panic!("{name}: {error}")))
         }
-        Err(_) => images(coder, IMAGE_BYTES),
+        Err(_) => images(coder, image_bytes),
     };
     Published::images([&old, &new])
 }
@@ -272,7 +277,7 @@ impl Capped<'_> {
 
 /// In a group that is too small the agent is killed, also half-way; in 32 MiB it installs, and finishes what
 /// was left half-done.
-fn install(coder: Coder) {
+fn install(coder: Coder, image_bytes: usize) {
     let Some(kernel) = Kernel::find("no agent ran in a capped group") else {
         return;
     };
@@ -282,7 +287,7 @@ fn install(coder: Coder) {
         );
         return;
     }
-    let published = publish(coder);
+    let published = publish(coder, image_bytes);
     let mirror = Mirror::start(&published.repository());
     let factory = Device::new(&published, &mirror.url());
     let images = as_disks(&factory, with_older_system(&factory, &published, Kind::Raw));
@@ -314,11 +319,19 @@ fn install(coder: Coder) {
 }
 
 #[test]
-fn delta_by_zstd_is_installed_in_a_group_of_32_mib_q93() {
-    install(Coder::Zstd);
+fn image_of_1_gib_is_installed_in_a_group_of_32_mib_q93() {
+    let needed = [LARGE_MEMORY_KIB, LARGE_DISK_KIB];
+    let folder = std::env::temp_dir();
+    let is_short = room::is_short(needed, &folder, "the image has 96 MiB in place of 1 GiB");
+    let bytes = if is_short {
+        IMAGE_BYTES
+    } else {
+        LARGE_IMAGE_BYTES
+    };
+    install(Coder::Zstd, bytes);
 }
 
 #[test]
 fn delta_by_mixing_is_installed_in_a_group_of_32_mib_q93() {
-    install(Coder::Mixing);
+    install(Coder::Mixing, IMAGE_BYTES);
 }

@@ -4,23 +4,15 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use support::device::noise;
 use support::programs::json;
+use support::room;
 
 const BYTES: u64 = 5 << 30;
 /// What making takes, twice the image and some, and what the rebuilt image takes on the disk.
 const MEMORY_KIB: u64 = 13 << 20;
 const DISK_KIB: u64 = 8 << 20;
-
-/// What a command prints in the second line, by column.
-fn column(program: &str, args: &[&str], place: usize) -> u64 {
-    let output = Command::new(program).args(args).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let line = text.lines().nth(1).unwrap();
-    line.split_whitespace().nth(place).unwrap().parse().unwrap()
-}
 
 /// Three islands of content; an edit in one, new content in another.
 fn images(folder: &Path) {
@@ -59,12 +51,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
 #[test]
 fn images_of_5_gib_that_are_mostly_holes_round_trip() {
     let folder = tempfile::tempdir().unwrap();
-    let memory = column("free", &["-k"], 6);
-    let disk = column("df", &["-Pk", folder.path().to_str().unwrap()], 3);
-    if memory < MEMORY_KIB || disk < DISK_KIB {
-        eprintln!(
-            "SKIPPED: a delta of 5 GiB takes 13 GiB of memory and 8 GiB of disk; here are {memory} and {disk} KiB"
-        );
+    let needed = [MEMORY_KIB, DISK_KIB];
+    if room::is_short(needed, folder.path(), "no delta of 5 GiB was made") {
         return;
     }
     images(folder.path());

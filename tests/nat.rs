@@ -82,6 +82,26 @@ fn two_homes_talk_through_a_relay_and_then_directly() {
     talk(&mut bob, &mut alice, "again");
 }
 
+/// The provider gives Bob's home another address in the middle of a talk: what was said meanwhile comes. By which way
+/// is up to the routers: they remember the old connection of these ports, and may keep a direct one from being made.
+#[test]
+fn home_that_gets_another_address_is_found_again_p59() {
+    let Some((internet, [_relay, mut alice, mut bob])) = meet(Ports::Kept) else {
+        return;
+    };
+    way(&mut alice, &bob, |way| {
+        way.starts_with("/ip4/198.51.100.20/")
+    });
+    talk(&mut alice, &mut bob, "at the old address");
+    internet.move_home("bob", ["198.51.100.20", "198.51.100.21"]);
+    alice.ok(&["send", "bob", "while he moves"]);
+    bob.until_text_is("alice", "while he moves", "delivered");
+    talk(&mut bob, &mut alice, "at the new address");
+    way(&mut alice, &bob, |way| {
+        !way.starts_with("/ip4/198.51.100.20/")
+    });
+}
+
 #[test]
 fn homes_whose_ports_cant_be_foretold_talk_through_the_relay() {
     let Some((_internet, [_relay, mut alice, mut bob])) = meet(Ports::Random) else {

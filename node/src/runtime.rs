@@ -357,10 +357,11 @@ impl Runtime {
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_nearby(found),
             BehaviourEvent::Ping(ping::Event {
                 connection,
-                result: Err(ping::Failure::Timeout),
+                result: Err(ping::Failure::Timeout | ping::Failure::Other { .. }),
                 ..
             }) => {
-                // Whoever was cut off is not silent for a quarter of an hour, as TCP would be.
+                // The second failure in a row: whoever was cut off is not silent for a quarter of an hour, as TCP
+                // would be. It is seldom a timeout: there a new stream is asked for, which isn't opened in time.
                 self.swarm.close_connection(connection);
             }
             BehaviourEvent::Relays(event) => self.on_relay_event(&event),

@@ -13,6 +13,7 @@
 //! * [`person`]: somebody who runs `streembit` in a folder of her own
 //! * [`programs`]: the real executables
 //! * [`repository`]: a TUF repository in memory, tampered with at will, and a device that follows it
+//! * [`room`]: what is left of memory and disk
 //! * [`site`]: a TUF repository behind a mirror, and `streembit-tuf` as a process that follows it
 //! * [`stated`]: a publisher whose releases have all the evidence there is
 //! * [`trace`]: programs run inside of `strace` and the like, killed at every call
@@ -43,6 +44,7 @@ pub mod person;
 pub mod programs;
 pub mod publisher;
 pub mod repository;
+pub mod room;
 pub mod site;
 pub mod stated;
 pub mod trace;

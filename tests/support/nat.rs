@@ -96,6 +96,16 @@ impl Internet {
         ip(&format!("-n sb-{home}-router link set wan {state}")).unwrap();
     }
 
+    /// Gives a home's router another address in place of its own, as providers do.
+    pub fn move_home(&self, home: &str, [from, to]: [&str; 2]) {
+        for (what, address) in [("del", from), ("add", to)] {
+            ip(&format!(
+                "-n sb-{home}-router address {what} {address}/24 dev wan"
+            ))
+            .unwrap();
+        }
+    }
+
     /// Makes a home's line bad in both directions: it loses so many packets of a hundred, at random, carries so many
     /// kbit/s, and no packet longer than `mtu` bytes.
     ///
