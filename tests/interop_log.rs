@@ -13,7 +13,7 @@ use support::programs::{Running, repository_root, run, text};
 use support::stated::Scene;
 use tempfile::TempDir;
 
-use crate::interop_provenance::{COSIGN, Unpacked, accepts, refuses};
+use crate::interop_provenance::{FORKY, Unpacked, accepts, refuses};
 
 /// Go's packages for checksum databases.
 fn go() -> Option<PathBuf> {
@@ -107,7 +107,7 @@ fn go_verifies_quorum_inclusion_tiles_and_growth() {
 /// A witness that others wrote cosigns our log, and refuses another history of it.
 #[test]
 fn litewitness_cosigns_our_log() {
-    let Some(programs) = foreign::debian("forky", &COSIGN, "litewitness") else {
+    let Some(programs) = foreign::debian("forky", &FORKY, "litewitness") else {
         eprintln!("SKIPPED: no litewitness here (apt, Debian forky)");
         return;
     };
@@ -170,7 +170,7 @@ fn go_submits_a_log_to_our_witness() {
 /// An entry and its proof, as a spicy signature.
 #[test]
 fn torchwood_reads_our_proofs() {
-    let Some(programs) = foreign::debian("forky", &COSIGN, "spicy-torchwood") else {
+    let Some(programs) = foreign::debian("forky", &FORKY, "spicy-torchwood") else {
         eprintln!("SKIPPED: no spicy-torchwood here (apt, Debian forky)");
         return;
     };
@@ -204,6 +204,90 @@ fn torchwood_reads_our_proofs() {
     let text = fs::read_to_string(&proof).unwrap();
     fs::write(&proof, text.replacen("index 2", "index 1", 1)).unwrap();
     refuses(&ask(&publisher.key));
+}
+
+/// A publisher that has written for Sigsum's tools what they need: `one` for its image `one.bin`, `other` for another
+/// entry; cosigned by two of our witnesses.
+fn exported_to_sigsum() -> Publisher {
+    let publisher = Publisher::empty();
+    let mut witnesses = ["w.example/1", "w.example/2"].map(Witness::new);
+    let [one, two] = witnesses.each_mut().map(|witness| {
+        witness.watch(&publisher.key);
+        witness.start()[0].clone()
+    });
+    let [first, second] = &witnesses;
+    publisher.set_policy(&[("a", &first.key, &one), ("b", &second.key, &two)], "all");
+    fs::write(publisher.path("one.bin"), "firmware").unwrap();
+    publisher.ok(&["release", "one.bin", "--version", "1.0.0"]);
+    // It is a log of its own: witnesses cosign none that they haven't been told of.
+    let export = ["log", "sigsum", "0", "--out", "one"];
+    let (exit, said) = publisher.fails(&export);
+    assert_eq!(exit, Some(7), "{said}");
+    let (_, key) = said.split_once("streembit witness add-log ").unwrap();
+    let key = key.split_whitespace().next().unwrap();
+    for witness in &mut witnesses {
+        witness.stop();
+        witness.watch(key);
+    }
+    let [one, two] = witnesses
+        .each_mut()
+        .map(|witness| witness.start()[0].clone());
+    let [first, second] = &witnesses;
+    publisher.set_policy(&[("a", &first.key, &one), ("b", &second.key, &two)], "all");
+    publisher.ok(&export);
+    publisher.append(&["a later entry"]);
+    publisher.log("update");
+    publisher.ok(&["log", "sigsum", "1", "--out", "other"]);
+    publisher.ok(&export);
+    publisher
+}
+
+/// An image's entry, as Sigsum's tools have it.
+#[test]
+fn sigsum_verifies_our_exports() {
+    let Some(programs) = foreign::debian("forky", &FORKY, "sigsum-verify") else {
+        eprintln!("SKIPPED: no sigsum-verify here (apt, Debian forky)");
+        return;
+    };
+    let publisher = exported_to_sigsum();
+    let proof = publisher.path("one/proof");
+    let ask = |image: &str| {
+        let mut ask = Command::new(programs.join("sigsum-verify"));
+        ask.arg("-k").arg(publisher.path("one/key.pub"));
+        ask.arg("-p").arg(publisher.path("one/policy")).arg(&proof);
+        ask.stdin(fs::File::open(publisher.path(image)).unwrap());
+        ask.output().unwrap()
+    };
+    accepts(&ask("one.bin"));
+    // Negatives: another file; another entry's proof, one witness of two, a changed way, place, signature and root.
+    fs::write(publisher.path("other.bin"), "other firmware").unwrap();
+    refuses(&ask("other.bin"));
+    let text = fs::read_to_string(&proof).unwrap();
+    let cosigned = text.lines().filter(|line| line.starts_with("cosignature="));
+    assert_eq!(cosigned.count(), 2);
+    let other = fs::read_to_string(publisher.path("other/proof")).unwrap();
+    let place = other.find("leaf_index=").unwrap();
+    let start = text.find("leaf_index=").unwrap();
+    let cosignature = text.find("cosignature=").unwrap();
+    let next = text[cosignature..].find('\n').unwrap() + cosignature + 1;
+    let flip = |word: &str| {
+        let at = text.find(word).unwrap() + word.len();
+        let digit = u8::from(text.as_bytes()[at] == b'0');
+        format!("{}{digit}{}", &text[..at], &text[at + 1..])
+    };
+    for bad in [
+        format!("{}{}", &text[..start], &other[place..]),
+        format!("{}{}", &text[..cosignature], &text[next..]),
+        flip("node_hash="),
+        flip("leaf_index="),
+        flip("\nsignature="),
+        flip("root_hash="),
+    ] {
+        fs::write(&proof, bad).unwrap();
+        refuses(&ask("one.bin"));
+    }
+    fs::write(&proof, &text).unwrap();
+    accepts(&ask("one.bin"));
 }
 
 /// The witness, its agent that holds the key, its folder.

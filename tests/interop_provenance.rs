@@ -13,7 +13,7 @@ use support::stated::Scene;
 use tempfile::TempDir;
 
 /// Of Debian forky, by version.
-pub(crate) const COSIGN: [&str; 2] = ["cosign", "torchwood"];
+pub(crate) const FORKY: [&str; 3] = ["cosign", "torchwood", "sigsum-go"];
 const NODE_PACKAGES: [&str; 3] = [
     "@sigstore/verify@4.1.3",
     "@sigstore/bundle@5",
@@ -140,7 +140,7 @@ fn openssl_verifies_the_image() {
 
 #[test]
 fn cosign_verifies_image_and_statements() {
-    let Some(programs) = foreign::debian("forky", &COSIGN, "cosign") else {
+    let Some(programs) = foreign::debian("forky", &FORKY, "cosign") else {
         eprintln!("SKIPPED: no cosign 3 here (apt, Debian forky)");
         return;
     };

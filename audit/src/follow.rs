@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
+use manifests::attestation::log_entry;
 use manifests::digest::Sha256;
 use manifests::evidence::log_view::{Inconsistent, LogView};
 use manifests::evidence::{LogError, check_log, names};
@@ -203,7 +204,7 @@ impl Contents {
         index: u64,
         entry: &[u8],
     ) -> Result<Option<Event>, CliError> {
-        match entry::digest(entry) {
+        match log_entry::digest(entry) {
             Some(digest) => self.look_up(source, index, digest),
             None => {
                 self.foreign.push(index);

@@ -2,7 +2,7 @@
 //! `ssh-keygen -l` shows them.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Algorithm, PublicKey};
@@ -28,6 +28,12 @@ impl PublicKey {
             None => put(&mut bytes, self.as_bytes()),
         }
         bytes
+    }
+
+    /// As a file has it: the algorithm's name, and [`Self::to_ssh_wire`] in base64.
+    pub fn to_ssh_line(&self) -> String {
+        let wire = STANDARD.encode(self.to_ssh_wire());
+        format!("{} {wire}", self.ssh_algorithm())
     }
 
     /// `SHA256:` and the base64 of the hash of [`Self::to_ssh_wire`], without padding.

@@ -18,10 +18,12 @@
 //! * [`witnesses`], `endpoint`, `uploads`: asking them, where, and bringing mirrors the entries
 //! * `view`: how the log has grown from what was shown before
 //! * [`opened`]: all of it, with key and policy
+//! * [`sigsum`]: all of it once more, for the tools of another kind of log
 
 mod endpoint;
 pub mod opened;
 pub mod pending;
+pub mod sigsum;
 mod uploads;
 mod view;
 pub mod witnesses;

@@ -69,7 +69,7 @@ impl Witness {
             &["witness", "add-log", log],
             self.folder.path(),
         );
-        assert_eq!(watched["origin"], ORIGIN);
+        assert_eq!(watched["origin"], log.split('+').next().unwrap());
     }
 
     /// Its folder.

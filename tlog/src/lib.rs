@@ -14,6 +14,7 @@
 //! * [`witness`]: when a witness cosigns
 //! * [`mirror`]: entries on their way to who keeps all of them
 //! * [`split_view`]: evidence against a log
+//! * [`sigsum`]: entries, proofs and policies for the tools of another kind of log
 //!
 //! # What callers must keep
 //!
@@ -42,6 +43,7 @@ pub mod mirror;
 pub mod note;
 pub mod policy;
 pub mod proof;
+pub mod sigsum;
 pub mod split_view;
 pub mod tile;
 pub mod tree;

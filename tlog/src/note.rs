@@ -127,11 +127,20 @@ impl Note {
 
     /// The good signature of a key; of several the newest.
     pub fn signed_by(&self, key: &VerifierKey) -> Option<Signed> {
-        let good = self
-            .lines
-            .iter()
-            .filter_map(|line| line.verify(key, &self.text));
-        good.max_by_key(|signed| match signed {
+        self.signature_by(key).map(|(signed, _)| signed)
+    }
+
+    /// The same with the bytes of the signature, its time left out.
+    pub fn signature_by(&self, key: &VerifierKey) -> Option<(Signed, &[u8])> {
+        let good = self.lines.iter().filter_map(|line| {
+            let signed = line.verify(key, &self.text)?;
+            let bytes = &line.signature[..];
+            match signed {
+                Signed::Note => Some((signed, bytes)),
+                Signed::At(_) => Some((signed, bytes.get(TIME_BYTES..)?)),
+            }
+        });
+        good.max_by_key(|(signed, _)| match signed {
             Signed::Note => 0,
             Signed::At(time) => *time,
         })

@@ -116,6 +116,17 @@ pub enum Refusal {
 }
 
 impl Policy {
+    /// The same witnesses and quorum, for another log.
+    #[must_use]
+    pub fn of_log(&self, key: VerifierKey) -> Self {
+        let name = key.name().to_owned();
+        let url = None;
+        Self {
+            logs: vec![Party { name, key, url }],
+            ..self.clone()
+        }
+    }
+
     /// The logs.
     pub fn logs(&self) -> &[Party] {
         &self.logs

@@ -1,7 +1,5 @@
 //! What an entry of a log is of.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use manifests::attestation::dsse::IN_TOTO;
 use manifests::attestation::release::ReleaseStatement;
 use manifests::attestation::statement::{RELEASE, SLSA_PROVENANCE, Statement, YANK};
@@ -38,17 +36,6 @@ pub enum Said {
     },
     /// Something else that was shown.
     Other,
-}
-
-/// The digest that an entry was signed over; `None` if it is no `hashedrekord` 0.0.2.
-pub(super) fn digest(entry: &[u8]) -> Option<Sha256> {
-    let json = json::parse(entry).ok()?;
-    let data = json
-        .member("spec")?
-        .member("hashedRekordV002")?
-        .member("data")?;
-    let digest = STANDARD.decode(data.member("digest")?.as_str()?).ok()?;
-    Some(Sha256::new(digest.try_into().ok()?))
 }
 
 /// What a signed content is, and the files that it speaks of.

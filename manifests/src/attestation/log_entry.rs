@@ -44,5 +44,16 @@ pub fn hashedrekord(digest: &Sha256, signature: &[u8], key: &PublicKey) -> Optio
     Some(json::encode(&entry))
 }
 
+/// The digest that an entry was signed over; `None` if it is no `hashedrekord` 0.0.2.
+pub fn digest(entry: &[u8]) -> Option<Sha256> {
+    let json = json::parse(entry).ok()?;
+    let data = json
+        .member("spec")?
+        .member("hashedRekordV002")?
+        .member("data")?;
+    let digest = STANDARD.decode(data.member("digest")?.as_str()?).ok()?;
+    Some(Sha256::new(digest.try_into().ok()?))
+}
+
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ use crate::command::policy;
 use crate::evidence;
 use crate::log::LogError;
 use crate::log::opened::{FOLDER, OpenLog, POLICY, read_policy, verifier_key};
+use crate::log::sigsum;
 use crate::repository::Layout;
 use crate::settings::{self, LogSettings, Settings};
 
@@ -46,6 +47,14 @@ pub enum LogCommand {
     Show,
     /// Sign a checkpoint of the tree
     Sign,
+    /// Prove an entry to sigsum-verify: keeps a second tree that Sigsum's tools read, with the same key and witnesses
+    Sigsum {
+        /// The entry's number, from 0
+        index: u64,
+        /// Write proof, policy and key.pub into this folder
+        #[arg(long, short, value_name = "FOLDER")]
+        out: PathBuf,
+    },
     /// Integrate, sign, ask the witnesses and publish
     Update,
     /// Read every entry and tile, and compare them with the signed root
@@ -138,6 +147,7 @@ fn carry_out(command: &LogCommand, open: &OpenLog, output: Output) -> Result<Exi
         }
         LogCommand::Update => evidence::update(open, output)?,
         LogCommand::Prove(args) => return prove(open, args, output),
+        LogCommand::Sigsum { index, out } => return prove_to_sigsum(open, *index, out, output),
         LogCommand::Verify => return verify(open, output),
         LogCommand::Show => {}
     }
@@ -221,6 +231,34 @@ fn prove(open: &OpenLog, args: &ProveArgs, output: Output) -> Result<Exit, CliEr
         }
         None => output.result(&json!({ "proof": proof }), &proof)?,
     }
+    Ok(Exit::Done)
+}
+
+fn prove_to_sigsum(
+    open: &OpenLog,
+    index: u64,
+    folder: &Path,
+    output: Output,
+) -> Result<Exit, CliError> {
+    let exported = sigsum::export(open, index, output)?;
+    durable::create_folder(folder).context(Exit::No, "out")?;
+    let key = format!("{}\n", exported.key.to_ssh_line());
+    let [proof, policy, public] = ["proof", "policy", "key.pub"].map(|name| folder.join(name));
+    for (path, text) in [
+        (&proof, &exported.proof),
+        (&policy, &exported.policy),
+        (&public, &key),
+    ] {
+        fs::write(path, text).context(Exit::No, path.display())?;
+    }
+    let text = format!(
+        "check       sigsum-verify -k {} -p {} {} < FILE",
+        public.display(),
+        policy.display(),
+        proof.display()
+    );
+    let value = json!({ "proof": proof, "policy": policy, "key": public });
+    output.result(&value, text)?;
     Ok(Exit::Done)
 }
 

@@ -54,8 +54,10 @@ pub fn signature(key: &PublicKey, signature: &[u8]) -> Vec<u8> {
 
 /// An allowed_signers file with one line: this key signs files in the name of the product.
 pub fn allowed_signers(key: &PublicKey, product: &str) -> String {
-    let (name, key) = (key.ssh_algorithm(), STANDARD.encode(key.to_ssh_wire()));
-    format!("{product} namespaces=\"{NAMESPACE}\" {name} {key}\n")
+    format!(
+        "{product} namespaces=\"{NAMESPACE}\" {}\n",
+        key.to_ssh_line()
+    )
 }
 
 /// `r` and `s` as SSH writes them. Minimal DER integers (X.690 section 8.3) and mpint (RFC 4251

@@ -28,7 +28,7 @@ pub struct OpenLog {
     /// Its key.
     pub key: VerifierKey,
     /// Where the private key is.
-    uri: String,
+    pub(super) uri: String,
     /// Which witnesses count.
     pub policy: Policy,
 }
@@ -41,6 +41,7 @@ impl From<LogError> for CliError {
                 "streembit-publisher log witness, then log publish",
             ),
             LogError::Unsigned => (Exit::No, "streembit-publisher log update"),
+            LogError::NoEntry(_) => (Exit::No, "streembit-publisher log show"),
             LogError::Forked(_) => (
                 Exit::Equivocation,
                 "sign nothing but the newest copy of the log: bring that back",
