@@ -133,15 +133,7 @@ impl Workshop {
         git(&sources, &["commit", "--quiet", "-m", "first"]);
         let commit = git(&sources, &["rev-parse", "HEAD"]);
         publisher.name_builder(BUILDER);
-        let key = [
-            "keys",
-            "create",
-            "rebuilder.key",
-            "--algorithm",
-            "p256",
-            "--no-passcode",
-        ];
-        publisher.ok(&key);
+        publisher.make_key("rebuilder.key");
         Self { publisher, commit }
     }
 

@@ -163,16 +163,7 @@ fn what_the_pin_demands_of_the_build_is_asked_for_m29() {
         Exit::Undecided,
         "list of components",
     );
-    let key = [
-        "keys",
-        "create",
-        "rebuilder.key",
-        "--algorithm",
-        "p256",
-        "--no-passcode",
-    ];
-    scene.publisher.ok(&key);
-    let rebuilder = scene.publisher.path("rebuilder.key");
+    let rebuilder = scene.publisher.make_key("rebuilder.key");
     let rebuilder = rebuilder.to_str().unwrap();
     let demands = ["--rebuilder", rebuilder, "--rebuilds", "1"];
     refuses(

@@ -13,14 +13,12 @@ use manifests::limits::{ROOT_BYTES_MAX, ROOT_ROTATIONS_MAX};
 use manifests::pin::Pin;
 use manifests::root::{Role, Root};
 use tlog::hash::Hash;
+use tlog::limits::CLOCK_SKEW_S;
 use tlog::policy::Policy;
 
 use crate::follow::{Event, Place, Said, follow, worst};
 use crate::pin::Trusted;
 use crate::source::Source;
-
-/// Clocks of witnesses may be so many seconds ahead of ours.
-const CLOCK_SKEW_S: u64 = 300;
 
 /// What the page shows.
 #[derive(Debug)]

@@ -11,13 +11,11 @@ use manifests::evidence::grade::Grade;
 use manifests::instant::UtcTime;
 use manifests::release::Release;
 use tlog::checkpoint::Checkpoint;
+use tlog::limits::CLOCK_SKEW_S;
 
 use crate::finding::{Finding, exit_of};
 use crate::pack::Pack;
 use crate::pin::Trusted;
-
-/// Clocks of witnesses may be so many seconds ahead of ours.
-const CLOCK_SKEW_S: u64 = 300;
 
 /// What is verified, against what, and when.
 #[derive(Clone, Copy, Debug)]

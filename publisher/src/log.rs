@@ -36,7 +36,7 @@ use node::tiles::{Files, FilesError, Growth};
 use tlog::checkpoint::Checkpoint;
 use tlog::edge::{Edge, EdgeError};
 use tlog::hash::Hash;
-use tlog::limits::{NOTE_BYTES_MAX, TILE_WIDTH};
+use tlog::limits::{CLOCK_SKEW_S, NOTE_BYTES_MAX, TILE_WIDTH};
 use tlog::log_proof::LogProof;
 use tlog::note::{Line, Note, Signed};
 use tlog::policy::{Accepted, Policy, Refusal};
@@ -363,9 +363,6 @@ impl Log {
         )?)
     }
 }
-
-/// How far the clocks of witnesses may be ahead of ours.
-const CLOCK_SKEW_S: u64 = 300;
 
 fn limit() -> u64 {
     u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX)

@@ -153,17 +153,23 @@ impl Publisher {
         Self { folder, key }
     }
 
-    /// Makes `builder.key`, and names it as that of a builder.
-    pub fn name_builder(&self, id: &str) {
-        let key = [
+    /// Makes a key that signs statements; its file.
+    pub fn make_key(&self, name: &str) -> PathBuf {
+        let words = [
             "keys",
             "create",
-            "builder.key",
+            name,
             "--algorithm",
             "p256",
             "--no-passcode",
         ];
-        self.ok(&key);
+        self.ok(&words);
+        self.path(name)
+    }
+
+    /// Makes `builder.key`, and names it as that of a builder.
+    pub fn name_builder(&self, id: &str) {
+        self.make_key("builder.key");
         let settings = self.path("repository/publisher.toml");
         let mut text = fs::read_to_string(&settings).unwrap();
         text.push_str(&format!(

@@ -32,3 +32,5 @@ pub const EVIDENCE_BYTES_MAX: usize = 3 * NOTE_BYTES_MAX;
 pub const TICKET_BYTES_MAX: usize = 65_535;
 /// Bytes of a mirror's word of how far it has come: two numbers, and a ticket in base64.
 pub const MIRROR_INFO_BYTES_MAX: usize = 2 * TICKET_BYTES_MAX;
+/// Seconds that the clocks of witnesses may be ahead of a verifier's.
+pub const CLOCK_SKEW_S: u64 = 300;

@@ -10,6 +10,7 @@ use manifests::limits::LOG_VIEW_BYTES_MAX;
 use manifests::name::Name;
 use serde_json::json;
 use tlog::checkpoint::Checkpoint;
+use tlog::limits::CLOCK_SKEW_S;
 use tlog::limits::POLICY_BYTES_MAX;
 use tlog::policy::{Accepted, Policy, Refusal};
 use tlog::split_view::{Prefix, SplitView};
@@ -18,9 +19,6 @@ use super::{Case, missing, others, refused};
 use crate::device::Device;
 use crate::source::Sources;
 use crate::trust::seen::{Adopted, Seen};
-
-/// How far the clocks of witnesses may be ahead of ours.
-const CLOCK_SKEW_S: u64 = 300;
 
 /// The policy in force: the pin's, or the one that a signed change under it has brought.
 pub(super) fn policy(device: &Device) -> Result<Option<Policy>, CliError> {

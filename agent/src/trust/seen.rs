@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tlog::checkpoint::Checkpoint;
 use tlog::limits::{NOTE_BYTES_MAX, POLICY_BYTES_MAX};
@@ -89,13 +90,7 @@ impl Seen {
     /// # Errors
     /// [`CliError`].
     pub fn policy(&self) -> Result<Option<Adopted>, CliError> {
-        let path = self.folder.join(POLICY);
-        let limit = u64::try_from(2 * POLICY_BYTES_MAX).unwrap_or(u64::MAX);
-        let bytes = durable::read_if_there(&path, limit).context(Exit::No, "log policy")?;
-        let adopted = bytes
-            .map(|bytes| serde_json::from_slice(&bytes))
-            .transpose();
-        adopted.context(Exit::No, path.display())
+        self.read(POLICY, 2 * POLICY_BYTES_MAX)
     }
 
     /// Puts another policy in force.
@@ -103,8 +98,7 @@ impl Seen {
     /// # Errors
     /// [`CliError`].
     pub fn store_policy(&self, adopted: &Adopted) -> Result<(), CliError> {
-        let text = serde_json::to_string_pretty(adopted).context(Exit::No, "log policy")?;
-        self.put(POLICY, &text)
+        self.write(POLICY, adopted)
     }
 
     /// The largest checkpoint that others have seen and our sources didn't show.
@@ -112,13 +106,7 @@ impl Seen {
     /// # Errors
     /// [`CliError`].
     pub fn ahead(&self) -> Result<Option<Ahead>, CliError> {
-        let path = self.folder.join(OTHERS);
-        let limit = u64::try_from(2 * NOTE_BYTES_MAX).unwrap_or(u64::MAX);
-        let bytes = durable::read_if_there(&path, limit).context(Exit::No, "log")?;
-        let ahead = bytes
-            .map(|bytes| serde_json::from_slice(&bytes))
-            .transpose();
-        ahead.context(Exit::No, path.display())
+        self.read(OTHERS, 2 * NOTE_BYTES_MAX)
     }
 
     /// Remembers it, or forgets it once it is shown.
@@ -127,10 +115,7 @@ impl Seen {
     /// [`CliError`].
     pub fn store_ahead(&self, ahead: Option<&Ahead>) -> Result<(), CliError> {
         match ahead {
-            Some(ahead) => {
-                let text = serde_json::to_string_pretty(ahead).context(Exit::No, "log")?;
-                self.put(OTHERS, &text)
-            }
+            Some(ahead) => self.write(OTHERS, ahead),
             None => durable::remove(&self.folder.join(OTHERS)).context(Exit::No, "log"),
         }
     }
@@ -148,6 +133,20 @@ impl Seen {
                 .context(Exit::No, "evidence")?;
         }
         Ok(path.display().to_string())
+    }
+
+    /// A file in JSON of so many bytes at most, if it is there.
+    fn read<T: DeserializeOwned>(&self, name: &str, limit: usize) -> Result<Option<T>, CliError> {
+        let path = self.folder.join(name);
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let bytes = durable::read_if_there(&path, limit).context(Exit::No, "log")?;
+        let value = bytes.map(|bytes| serde_json::from_slice(&bytes));
+        value.transpose().context(Exit::No, path.display())
+    }
+
+    fn write(&self, name: &str, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(value).context(Exit::No, "log")?;
+        self.put(name, &text)
     }
 
     fn put(&self, name: &str, text: &str) -> Result<(), CliError> {

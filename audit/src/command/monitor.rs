@@ -6,24 +6,20 @@ use std::time::{Duration, SystemTime};
 use cli::exit::Context as _;
 use cli::{CliError, Exit, Output, human};
 use manifests::instant::UtcTime;
+use tlog::limits::CLOCK_SKEW_S;
 use tlog::policy::Policy;
 
+use crate::command::Published;
 use crate::follow::{Event, Place, follow, worst};
 use crate::pin::Trusted;
 use crate::source::Source;
 
-/// Clocks of witnesses may be so many seconds ahead of ours.
-const CLOCK_SKEW_S: u64 = 300;
-
 /// Options of monitor
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// A mirror: a URL, or a folder that `streembit-publisher export` wrote
-    #[arg(value_name = "URL|DIR")]
-    pub mirror: String,
-    /// What is trusted
-    #[arg(long, value_name = "DIR")]
-    pub pin: PathBuf,
+    /// Whose log is read
+    #[command(flatten)]
+    pub published: Published,
     /// Where to keep what was read
     #[arg(long, value_name = "DIR", default_value = "monitor")]
     pub state: PathBuf,
@@ -49,13 +45,16 @@ pub struct Args {
 /// # Errors
 /// [`CliError`] if it can't look, with `--once`; without it tries again.
 pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let trusted = Trusted::read(&args.pin)?;
+    let trusted = Trusted::read(&args.published.pin)?;
     let policy = trusted.policy.ok_or_else(|| {
         CliError::new(Exit::Usage, "the pin trusts no log")
             .hint("a file policy in --pin DIR names the log's key")
     })?;
     let interval = human::parse_duration(&args.interval).context(Exit::Usage, "--interval")?;
-    let (source, place) = (Source::open(&args.mirror)?, Place::open(&args.state)?);
+    let (source, place) = (
+        Source::open(&args.published.mirror)?,
+        Place::open(&args.state)?,
+    );
     loop {
         let looked = look(args, (&source, &place), &policy, output);
         if args.once {
@@ -92,7 +91,7 @@ fn tell(args: &Args, events: &[Event]) -> Result<(), CliError> {
     match &args.webhook {
         Some(url) if !alerts.is_empty() => crate::source::post(
             url,
-            &serde_json::json!({ "mirror": args.mirror, "alerts": alerts }),
+            &serde_json::json!({ "mirror": args.published.mirror, "alerts": alerts }),
         ),
         _ => Ok(()),
     }

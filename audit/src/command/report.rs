@@ -9,6 +9,7 @@ use cli::{CliError, Exit, Output};
 use manifests::instant::UtcTime;
 use serde_json::json;
 
+use crate::command::Published;
 use crate::pin::Trusted;
 use crate::report::{gather, page};
 use crate::source::Source;
@@ -16,12 +17,9 @@ use crate::source::Source;
 /// Options of report
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// A mirror: a URL, or a folder that `streembit-publisher export` wrote
-    #[arg(value_name = "URL|DIR")]
-    pub mirror: String,
-    /// What is trusted
-    #[arg(long, value_name = "DIR")]
-    pub pin: PathBuf,
+    /// Whose log is read
+    #[command(flatten)]
+    pub published: Published,
     /// The page
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     pub out: PathBuf,
@@ -32,8 +30,8 @@ pub struct Args {
 /// # Errors
 /// [`CliError`] if the mirror can't be read.
 pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let trusted = Trusted::read(&args.pin)?;
-    let source = Source::open(&args.mirror)?;
+    let trusted = Trusted::read(&args.published.pin)?;
+    let source = Source::open(&args.published.mirror)?;
     let now = UtcTime::from_system(SystemTime::now());
     let history = gather(&source, trusted, now)?;
     let page = page::render(&history);

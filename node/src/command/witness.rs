@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cli::exit::Context as _;
-use cli::keyfile::NewKey;
+use cli::keyfile::NewKey as Protection;
 use cli::{CliError, Exit, Output, keyfile};
 use keys::{Algorithm, PublicKey};
 use serde_json::{Value, json};
@@ -19,31 +19,26 @@ pub enum Command {
     /// Watch a log: its checkpoints are cosigned from now on
     AddLog(Log),
     /// Make a witness: an Ed25519 key and a name; print what policies name it by
-    Init {
-        /// A name like a URL without scheme, such as witness.example/w1
-        name: String,
-        /// Don't encrypt the key file: for witnesses that start unattended
-        #[arg(long)]
-        no_passcode: bool,
-        /// Where the witness is kept
-        #[command(flatten)]
-        place: DataDirectory,
-    },
+    Init(NewKey),
     /// Keep the entries of all logs that are watched, and cosign what is held by a key of its own (C2SP tlog-mirror)
-    Mirror {
-        /// A name of its own, such as witness.example/m1
-        name: String,
-        /// Don't encrypt the key file: for witnesses that start unattended
-        #[arg(long)]
-        no_passcode: bool,
-        /// Where the witness is kept
-        #[command(flatten)]
-        place: DataDirectory,
-    },
+    Mirror(NewKey),
     /// Watch a log no longer; what was cosigned stays known
     RemoveLog(Log),
     /// Show the key, the logs, and what was cosigned last of each
     Show(DataDirectory),
+}
+
+/// A key to be made
+#[derive(Debug, clap::Args)]
+pub struct NewKey {
+    /// Its name, like a URL without scheme, such as witness.example/w1
+    pub name: String,
+    /// Don't encrypt the key file: for witnesses that start unattended
+    #[arg(long)]
+    pub no_passcode: bool,
+    /// Where the witness is kept
+    #[command(flatten)]
+    pub place: DataDirectory,
 }
 
 /// A log
@@ -80,26 +75,18 @@ pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
         Command::AddLog(log) => watch(log, true, output),
         Command::RemoveLog(log) => watch(log, false, output),
         Command::Show(place) => show(&place.data_directory, output),
-        Command::Init {
-            name,
-            no_passcode,
-            place,
-        } => {
-            let place = Place::of(&place.data_directory);
+        Command::Init(new) => {
+            let place = Place::of(&new.place.data_directory);
             place.prepare().context(Exit::No, "witness")?;
-            let public = new_key(&place.key_file(), *no_passcode)?;
-            let key = place.create(name, public).context(Exit::Usage, "witness")?;
-            print_key("witness", &key, output)
+            let public = make_key(&place.key_file(), new.no_passcode)?;
+            let key = place.create(&new.name, public);
+            print_key("witness", &key.context(Exit::Usage, "witness")?, output)
         }
-        Command::Mirror {
-            name,
-            no_passcode,
-            place,
-        } => {
-            let place = Place::of(&place.data_directory);
+        Command::Mirror(new) => {
+            let place = Place::of(&new.place.data_directory);
             place.verifier_key().context(Exit::Usage, "witness")?;
-            let public = new_key(&place.mirror_key_file(), *no_passcode)?;
-            let key = place.create_mirror(name, public);
+            let public = make_key(&place.mirror_key_file(), new.no_passcode)?;
+            let key = place.create_mirror(&new.name, public);
             print_key("mirror ", &key.context(Exit::Usage, "mirror")?, output)
         }
     }
@@ -111,14 +98,14 @@ fn print_key(what: &str, key: &VerifierKey, output: Output) -> Result<Exit, CliE
     Ok(Exit::Done)
 }
 
-fn new_key(path: &Path, no_passcode: bool) -> Result<PublicKey, CliError> {
+fn make_key(path: &Path, no_passcode: bool) -> Result<PublicKey, CliError> {
     // One that is there was made by a run that didn't come to its end.
     if path.exists() {
         return Ok(keyfile::open(&path.display().to_string())?.public());
     }
     let protection = match no_passcode {
-        true => NewKey::Unprotected,
-        false => NewKey::Encrypted,
+        true => Protection::Unprotected,
+        false => Protection::Encrypted,
     };
     Ok(keyfile::create(path, Algorithm::Ed25519, "witness", protection)?.public())
 }

@@ -76,13 +76,7 @@ pub async fn add_checkpoint(
     peer: PeerId,
     body: &[u8],
 ) -> io::Result<(u16, String)> {
-    let asked = async {
-        let stream = node.open_stream(peer, PROTOCOL).await;
-        let mut stream = stream.map_err(io::Error::other)?;
-        write_block(&mut stream, body).await?;
-        read_answer(&mut stream).await
-    };
-    timeout(TIMEOUT, asked).await?
+    ask(node, peer, (PROTOCOL, body)).await
 }
 
 /// Brings the mirror at `peer` entries: status and body of its answer.
@@ -94,11 +88,24 @@ pub async fn add_entries(
     peer: PeerId,
     body: &[u8],
 ) -> io::Result<(u16, String)> {
+    ask(node, peer, (MIRROR_PROTOCOL, body)).await
+}
+
+async fn ask(
+    node: &NodeHandle,
+    peer: PeerId,
+    (protocol, body): (StreamProtocol, &[u8]),
+) -> io::Result<(u16, String)> {
+    let ends_the_stream = protocol == MIRROR_PROTOCOL;
     let asked = async {
-        let stream = node.open_stream(peer, MIRROR_PROTOCOL).await;
+        let stream = node.open_stream(peer, protocol).await;
         let mut stream = stream.map_err(io::Error::other)?;
-        stream.write_all(body).await?;
-        stream.close().await?;
+        if ends_the_stream {
+            stream.write_all(body).await?;
+            stream.close().await?;
+        } else {
+            write_block(&mut stream, body).await?;
+        }
         read_answer(&mut stream).await
     };
     timeout(TIMEOUT, asked).await?
