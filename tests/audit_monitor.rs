@@ -13,12 +13,12 @@ use support::mirror::Mirror;
 use support::programs::{run, text};
 
 /// A publisher without witnesses, and what it exports.
-struct Scene {
-    publisher: Publisher,
+pub(crate) struct Scene {
+    pub(crate) publisher: Publisher,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scene = Self {
             publisher: Publisher::empty(),
         };
@@ -27,9 +27,14 @@ impl Scene {
         scene
     }
 
-    fn release(&self, version: &str) {
+    pub(crate) fn release(&self, version: &str) {
+        self.release_of(version, version);
+    }
+
+    /// * `content`: another makes another image.
+    pub(crate) fn release_of(&self, version: &str, content: &str) {
         let image = self.publisher.path(version);
-        fs::write(&image, noise(version, 5000)).unwrap();
+        fs::write(&image, noise(content, 5000)).unwrap();
         let image = image.to_str().unwrap();
         self.publisher
             .ok(&["release", image, "--version", version, "--deltas", "0"]);
@@ -41,12 +46,12 @@ impl Scene {
         self.publisher.ok(&["export", "public"]);
     }
 
-    fn public(&self, name: &str) -> PathBuf {
+    pub(crate) fn public(&self, name: &str) -> PathBuf {
         self.publisher.path("public").join(name)
     }
 
     /// Looks once: the exit code, and all events.
-    fn look(&self, mirror: &str, more: &[&str]) -> (Option<i32>, Vec<Value>) {
+    pub(crate) fn look(&self, mirror: &str, more: &[&str]) -> (Option<i32>, Vec<Value>) {
         let words = ["monitor", mirror, "--pin", "cam.pin", "--once", "--json"];
         let output = run(
             "streembit-audit",
@@ -61,7 +66,7 @@ impl Scene {
     }
 }
 
-fn of<'a>(events: &'a [Value], event: &str) -> Vec<&'a Value> {
+pub(crate) fn of<'a>(events: &'a [Value], event: &str) -> Vec<&'a Value> {
     events.iter().filter(|it| it["event"] == event).collect()
 }
 

@@ -24,6 +24,7 @@ mod agent_syscalls;
 mod audit;
 mod audit_commands;
 mod audit_monitor;
+mod audit_network;
 mod audit_report;
 mod bad_links;
 mod ceremony;

@@ -4,9 +4,12 @@
 //! DIR/leaves         the hashes of the entries read so far, 32 bytes each
 //! DIR/checkpoint     the newest checkpoint whose entries were all read
 //! DIR/unexplained    digests that nobody shows the content of: number and digest, a line each
+//! DIR/head           version and digest of the newest timestamp that the network had
 //! ```
 
 mod entry;
+#[cfg(feature = "online")]
+pub mod others;
 mod place;
 
 use std::collections::BTreeSet;
@@ -49,6 +52,18 @@ pub enum Event {
         #[serde(flatten)]
         said: Said,
     },
+    /// The network has another head.
+    Head {
+        /// The version of its timestamp.
+        version: u64,
+        /// When that expires.
+        expires: String,
+    },
+    /// Others have seen more of the log than the mirror shows, lately.
+    Ahead {
+        /// Entries.
+        size: u64,
+    },
     /// An alarm.
     Alert {
         /// What is wrong.
@@ -73,7 +88,7 @@ impl Event {
     pub const fn exit(&self) -> u8 {
         match self {
             Self::Alert { exit, .. } => *exit,
-            Self::Grown { .. } | Self::Entry { .. } => 0,
+            Self::Grown { .. } | Self::Entry { .. } | Self::Head { .. } | Self::Ahead { .. } => 0,
         }
     }
 }
@@ -89,6 +104,7 @@ fn worse(one: Exit, code: u8) -> Exit {
     let other = [
         Exit::No,
         Exit::Undecided,
+        Exit::Stale,
         Exit::Rollback,
         Exit::Equivocation,
         Exit::Quorum,
@@ -110,13 +126,10 @@ pub fn follow(
     place: &Place,
     (policy, latest): (&Policy, u64),
 ) -> Result<Vec<Event>, CliError> {
-    let limit = u64::try_from(LOG_VIEW_BYTES_MAX).unwrap_or(u64::MAX);
-    let bytes = source.file(names::VIEW_ON_MIRROR, limit)?;
-    let bytes = bytes.ok_or_else(|| {
+    let view = view(source)?.ok_or_else(|| {
         CliError::new(Exit::Undecided, "the mirror has no log")
             .hint("streembit-publisher export writes log/view")
     })?;
-    let view = LogView::parse(&bytes).context(Exit::No, names::VIEW_ON_MIRROR)?;
     let seen = place.checkpoint()?;
     let before: Option<Checkpoint> = seen.as_ref().and_then(|note| note.text().parse().ok());
     let accepted = match check_log(&view, (policy, latest), before.as_ref(), []) {
@@ -155,6 +168,14 @@ pub fn follow(
     }
     place.keep(&leaves, &contents.unexplained, &view.checkpoint)?;
     Ok(events)
+}
+
+/// How the log has grown, by the mirror's word; `None` if it has none.
+fn view(source: &Source) -> Result<Option<LogView>, CliError> {
+    let limit = u64::try_from(LOG_VIEW_BYTES_MAX).unwrap_or(u64::MAX);
+    let bytes = source.file(names::VIEW_ON_MIRROR, limit)?;
+    let view = bytes.map(|bytes| LogView::parse(&bytes)).transpose();
+    view.context(Exit::No, names::VIEW_ON_MIRROR)
 }
 
 /// The entries of a bundle from a number on.

@@ -10,6 +10,8 @@
 //! * [`verify`]: all checks of one release
 //! * [`source`]: a publisher's files, in a folder or (feature `online`) on a web server
 //! * [`follow`]: a log, read entry by entry
+//! * [`roots`]: the chain of its roots
+//! * `network` (feature `online`): records of the network of nodes
 //! * [`report`]: a publisher's history as a page
 //! * [`sarif`]: findings for code scanning
 //! * [`args`], [`command`]: the binary `streembit-audit`
@@ -23,9 +25,12 @@ pub mod args;
 pub mod command;
 pub mod finding;
 pub mod follow;
+#[cfg(feature = "online")]
+pub mod network;
 pub mod pack;
 pub mod pin;
 pub mod report;
+pub mod roots;
 pub mod sarif;
 pub mod source;
 pub mod verify;

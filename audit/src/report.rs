@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
-use manifests::envelope::{Envelope, Metadata as _, Verified};
+use manifests::envelope::{Metadata as _, Verified};
 use manifests::instant::UtcTime;
-use manifests::limits::{ROOT_BYTES_MAX, ROOT_ROTATIONS_MAX};
 use manifests::pin::Pin;
 use manifests::root::{Role, Root};
 use tlog::hash::Hash;
@@ -18,6 +17,7 @@ use tlog::policy::Policy;
 
 use crate::follow::{Event, Place, Said, follow, worst};
 use crate::pin::Trusted;
+use crate::roots;
 use crate::source::Source;
 
 /// What the page shows.
@@ -72,7 +72,8 @@ pub struct LogState {
 /// # Errors
 /// [`CliError`] if the mirror can't be read. That something is wrong is part of the history.
 pub fn gather(source: &Source, trusted: Trusted, at: UtcTime) -> Result<History, CliError> {
-    let roots = roots(source, &trusted.pin)?;
+    let mut roots = Vec::new();
+    roots::follow(source, &trusted.pin, |root| roots.push(version(root)))?;
     let mut history = History {
         pin: trusted.pin,
         at,
@@ -99,7 +100,7 @@ impl History {
             match event {
                 Event::Entry { index, said } => drop(entries.insert(index, said)),
                 Event::Alert { rule, text, .. } => self.alarms.push(format!("{rule}: {text}")),
-                Event::Grown { .. } => {}
+                Event::Grown { .. } | Event::Head { .. } | Event::Ahead { .. } => {}
             }
         }
         // What was not read whole is not shown: the alarm says why.
@@ -125,29 +126,6 @@ impl History {
         });
         Ok(())
     }
-}
-
-/// The chain of roots, from the pin's.
-fn roots(source: &Source, pin: &Pin) -> Result<Vec<RootVersion>, CliError> {
-    let first = Envelope::<Root>::parse(&pin.root).context(Exit::Usage, "pin")?;
-    let mut newest = first.verify_self().context(Exit::Usage, "pin")?;
-    let mut roots = vec![version(&newest)];
-    for number in (newest.header().version.saturating_add(1)..).take(ROOT_ROTATIONS_MAX as usize) {
-        let name = format!("metadata/{number}.root.json");
-        let Some(bytes) = source.file(&name, ROOT_BYTES_MAX)? else {
-            break;
-        };
-        let next = Envelope::<Root>::parse(&bytes).context(Exit::No, &name)?;
-        newest = next.verify_successor(&newest).context(Exit::No, &name)?;
-        if newest.header().version != number {
-            return Err(CliError::new(
-                Exit::No,
-                format_args!("{name}: another version"),
-            ));
-        }
-        roots.push(version(&newest));
-    }
-    Ok(roots)
 }
 
 fn version(root: &Verified<Root>) -> RootVersion {

@@ -23,6 +23,7 @@
 //! * [`control`]: the local control socket
 //! * [`rendezvous`]: members of a private network find each other by the public one, once
 //! * [`tiles`]: the files of a transparency log
+//! * [`visitor`]: a node that asks and serves nobody
 //! * [`witness`]: cosigning checkpoints of transparency logs
 //! * [`args`], [`command`]: the binary `streembit`
 #![allow(
@@ -50,6 +51,7 @@ pub mod runtime;
 pub mod storage;
 pub mod swarm;
 pub mod tiles;
+pub mod visitor;
 pub mod witness;
 
 pub use handle::NodeHandle;

@@ -10,7 +10,11 @@ use tlog::limits::CLOCK_SKEW_S;
 use tlog::policy::Policy;
 
 use crate::command::Published;
+#[cfg(feature = "online")]
+use crate::follow::others::Others;
 use crate::follow::{Event, Place, follow, worst};
+#[cfg(feature = "online")]
+use crate::network::Network;
 use crate::pin::Trusted;
 use crate::source::Source;
 
@@ -34,6 +38,10 @@ pub struct Args {
         conflicts_with = "once"
     )]
     pub interval: String,
+    /// Hold it against what the network of nodes has, too: a node of it to ask first, such as /ip4/…/tcp/…/p2p/…
+    #[cfg(feature = "online")]
+    #[arg(long, value_name = "ADDRESS")]
+    pub bootstrap: Vec<node::Multiaddr>,
     /// Post alarms to this URL, as JSON
     #[cfg(feature = "online")]
     #[arg(long, value_name = "URL")]
@@ -45,18 +53,10 @@ pub struct Args {
 /// # Errors
 /// [`CliError`] if it can't look, with `--once`; without it tries again.
 pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
-    let trusted = Trusted::read(&args.published.pin)?;
-    let policy = trusted.policy.ok_or_else(|| {
-        CliError::new(Exit::Usage, "the pin trusts no log")
-            .hint("a file policy in --pin DIR names the log's key")
-    })?;
     let interval = human::parse_duration(&args.interval).context(Exit::Usage, "--interval")?;
-    let (source, place) = (
-        Source::open(&args.published.mirror)?,
-        Place::open(&args.state)?,
-    );
+    let watch = Watch::new(args)?;
     loop {
-        let looked = look(args, (&source, &place), &policy, output);
+        let looked = watch.look(output);
         if args.once {
             return looked;
         }
@@ -67,22 +67,76 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
     }
 }
 
-fn look(
-    args: &Args,
-    (source, place): (&Source, &Place),
-    policy: &Policy,
-    output: Output,
-) -> Result<Exit, CliError> {
-    let now = UtcTime::from_system(SystemTime::now()).as_unix();
-    let events = follow(source, place, (policy, now.saturating_add(CLOCK_SKEW_S)))?;
-    for event in &events {
-        output.result(event, line(event))?;
+/// What is watched.
+struct Watch<'a> {
+    args: &'a Args,
+    #[cfg(feature = "online")]
+    trusted: Trusted,
+    policy: Policy,
+    source: Source,
+    place: Place,
+    #[cfg(feature = "online")]
+    network: Option<Network>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(args: &'a Args) -> Result<Self, CliError> {
+        let trusted = Trusted::read(&args.published.pin)?;
+        let policy = trusted.policy.clone().ok_or_else(|| {
+            CliError::new(Exit::Usage, "the pin trusts no log")
+                .hint("a file policy in --pin DIR names the log's key")
+        })?;
+        Ok(Self {
+            args,
+            #[cfg(feature = "online")]
+            trusted,
+            policy,
+            source: Source::open(&args.published.mirror)?,
+            place: Place::open(&args.state)?,
+            #[cfg(feature = "online")]
+            network: match args.bootstrap.is_empty() {
+                true => None,
+                false => Some(Network::visit(&args.bootstrap)?),
+            },
+        })
     }
-    tell(args, &events)?;
-    if events.is_empty() {
-        output.note("nothing new");
+
+    fn look(&self, output: Output) -> Result<Exit, CliError> {
+        let now = UtcTime::from_system(SystemTime::now()).as_unix();
+        let latest = now.saturating_add(CLOCK_SKEW_S);
+        let mut events = follow(&self.source, &self.place, (&self.policy, latest))?;
+        let others = self.ask_others(now);
+        // What the log shows is told even if nobody else is reached.
+        events.extend(others.iter().flatten().cloned());
+        for event in &events {
+            output.result(event, line(event))?;
+        }
+        tell(self.args, &events)?;
+        others?;
+        if events.is_empty() {
+            output.note("nothing new");
+        }
+        Ok(worst(&events))
     }
-    Ok(worst(&events))
+
+    #[cfg(feature = "online")]
+    fn ask_others(&self, now: u64) -> Result<Vec<Event>, CliError> {
+        let Some(network) = &self.network else {
+            return Ok(Vec::new());
+        };
+        let others = Others {
+            source: &self.source,
+            place: &self.place,
+            trusted: &self.trusted,
+            now,
+        };
+        others.ask(network, &self.policy)
+    }
+
+    #[cfg(not(feature = "online"))]
+    fn ask_others(&self, _: u64) -> Result<Vec<Event>, CliError> {
+        Ok(Vec::new())
+    }
 }
 
 #[cfg(feature = "online")]
@@ -116,6 +170,8 @@ fn line(event: &Event) -> String {
             };
             format!("{said}  (entry {index})")
         }
+        Event::Head { version, expires } => format!("head        {version}, expires {expires}"),
+        Event::Ahead { size } => format!("ahead       others have seen {size} entries"),
         Event::Alert { rule, text, .. } => format!("ALERT       {rule}: {text}"),
     }
 }

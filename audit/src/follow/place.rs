@@ -19,6 +19,12 @@ const LEAVES: &str = "leaves";
 const CHECKPOINT: &str = "checkpoint";
 const UNEXPLAINED: &str = "unexplained";
 const SPLIT_VIEW: &str = "split-view.json";
+#[cfg(feature = "online")]
+const HEAD: &str = "head";
+#[cfg(feature = "online")]
+const HEAD_BYTES_MAX: u64 = 128;
+#[cfg(feature = "online")]
+const OTHER_HEAD: &str = "head-fork.jws";
 /// Bytes of the list of what isn't explained.
 const UNEXPLAINED_BYTES_MAX: u64 = 16 << 20;
 
@@ -112,6 +118,41 @@ impl Place {
         let path = self.folder.join(SPLIT_VIEW);
         if !path.exists() {
             self.put(SPLIT_VIEW, text)?;
+        }
+        Ok(path.display().to_string())
+    }
+
+    /// The newest head that was seen: the version of its timestamp, and the digest of what was signed.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    #[cfg(feature = "online")]
+    pub(super) fn head(&self) -> Result<Option<(u64, Sha256)>, CliError> {
+        let path = self.folder.join(HEAD);
+        let bytes = durable::read_if_there(&path, HEAD_BYTES_MAX).context(Exit::No, "state")?;
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        let read = |bytes| {
+            let text = str::from_utf8(bytes).ok()?;
+            let (version, digest) = text.trim_end().split_once(' ')?;
+            Some((version.parse().ok()?, Sha256::parse(digest).ok()?))
+        };
+        let damaged = || CliError::new(Exit::No, format_args!("{}: damaged", path.display()));
+        read(&bytes).ok_or_else(damaged).map(Some)
+    }
+
+    #[cfg(feature = "online")]
+    pub(super) fn keep_head(&self, version: u64, digest: &Sha256) -> Result<(), CliError> {
+        self.put(HEAD, &format!("{version} {digest}\n"))
+    }
+
+    /// Keeps a head that contradicts another; the first stays.
+    #[cfg(feature = "online")]
+    pub(super) fn keep_other_head(&self, token: &[u8]) -> Result<String, CliError> {
+        let path = self.folder.join(OTHER_HEAD);
+        if !path.exists() {
+            self.put(OTHER_HEAD, &String::from_utf8_lossy(token))?;
         }
         Ok(path.display().to_string())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::config::{Mode, NodeConfig};
+use node::visitor::Visitor;
 use node::witness::streams;
 use node::{Multiaddr, NodeHandle};
 use reqwest::header::CONTENT_TYPE;
@@ -109,32 +109,4 @@ async fn send_to_node(
         Request::Entries => streams::add_entries(node, peer, body).await,
     };
     answer.map_err(|error| error.to_string())
-}
-
-/// A node that visits witnesses: with a key of the moment, known to nobody, gone when dropped.
-pub(super) struct Visitor {
-    node: NodeHandle,
-    _folder: tempfile::TempDir,
-}
-
-impl Visitor {
-    pub(super) fn start() -> Result<Self, String> {
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let config = NodeConfig {
-            data_directory: folder.path().to_owned(),
-            listen: Vec::new(),
-            mdns: false,
-            mode: Mode::Leaf,
-            serve: false,
-            reachable: false,
-            ..NodeConfig::default()
-        };
-        let mut rng = cli::keyfile::os_rng();
-        let key = keys::SigningKey::generate(keys::Algorithm::P256, &mut rng);
-        let node = node::runtime::start(&config, &key).map_err(|error| error.to_string())?;
-        Ok(Self {
-            node,
-            _folder: folder,
-        })
-    }
 }

@@ -1,6 +1,7 @@
 //! Asking witnesses for cosignatures, all of them at once: C2SP tlog-witness, and tlog-mirror for those that cosign
 //! what they hold.
 
+use node::visitor::Visitor;
 use tlog::checkpoint::Checkpoint;
 use tlog::note::{Line, Note, parse_lines};
 use tlog::policy::Party;
@@ -9,7 +10,7 @@ use tlog::vkey::VerifierKey;
 use tlog::witness::AddCheckpoint;
 use tokio::task::JoinSet;
 
-use super::endpoint::{Endpoint, Request, Visitor};
+use super::endpoint::{Endpoint, Request};
 use super::{Log, LogError, uploads};
 
 /// Requests to one witness: what it knows may have to be heard first, and another submitter may come between.
@@ -47,8 +48,8 @@ pub async fn ask(
     let note = log.signed()?.ok_or(LogError::Unsigned)?;
     let tree = log.parse(super::SIGNED, &note)?;
     let visitor = match witnesses.iter().any(Endpoint::is_node) {
-        true => Visitor::start()
-            .map_err(|error| tracing::warn!(error, "no node"))
+        true => Visitor::start(Vec::new())
+            .inspect_err(|error| tracing::warn!(%error, "no node"))
             .ok(),
         false => None,
     };

@@ -70,7 +70,15 @@ const LAYERS: &[Layer] = &[
     shell("agent", NETWORKED),
     shell(
         "audit",
-        &["manifests", "tlog", "delta", "keys", "cli", "node"],
+        &[
+            "manifests",
+            "tlog",
+            "delta",
+            "keys",
+            "cli",
+            "protocol",
+            "node",
+        ],
     ),
     shell("tests", ALL),
     shell("xtask", &[]),
@@ -78,7 +86,7 @@ const LAYERS: &[Layer] = &[
 
 /// Dependencies that must be optional, so that the rest builds without them: the auditor's offline
 /// part links no network.
-const OPTIONAL: &[(&str, &str)] = &[("audit", "node"), ("audit", "tokio")];
+const OPTIONAL: &[(&str, &str)] = &[("audit", "node"), ("audit", "protocol"), ("audit", "tokio")];
 
 /// The only dependencies on libp2p outside `node`.
 const LIBP2P_OUTSIDE_NODE: &[(&str, &str)] = &[("tests", "libp2p-stream")];

@@ -1,0 +1,110 @@
+//! A mirror is held against what the network of nodes has: whoever shows an auditor another history than the rest, or an
+//! old one, is found out (threats M18, K78).
+
+use std::fs;
+
+use serde_json::Value;
+use support::network::TestNode;
+use support::programs::{Running, run, seed, text};
+
+use crate::audit_monitor::{Scene, of};
+
+/// What the network has is that of the publisher: the program that seeds it, and where its node is.
+fn seeded(scene: &Scene) -> (Running, String) {
+    seed(&scene.publisher.path("repository"))
+}
+
+/// Looks at a mirror, and at the network.
+fn look(scene: &Scene, mirror: &str, node: &str) -> (Option<i32>, Vec<Value>) {
+    scene.look(mirror, &["--bootstrap", node])
+}
+
+fn rules(events: &[Value]) -> Vec<&str> {
+    let alerts = of(events, "alert").into_iter();
+    alerts
+        .map(|alert| alert["rule"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn head_of_the_network_is_seen_once_and_agrees_with_the_mirror() {
+    let scene = Scene::new();
+    let (_seeder, node) = seeded(&scene);
+    let (exit, events) = look(&scene, "public", &node);
+    assert_eq!(exit, Some(0), "{events:#?}");
+    let bytes = fs::read(scene.public("metadata/timestamp.json")).unwrap();
+    let timestamp: Value = serde_json::from_slice(&bytes).unwrap();
+    let [head] = of(&events, "head")[..] else {
+        panic!("{events:#?}")
+    };
+    assert_eq!(head["version"], timestamp["signed"]["version"]);
+    assert_eq!(look(&scene, "public", &node), (Some(0), Vec::new()));
+}
+
+/// With all its keys a publisher makes two releases of one number: one for this mirror, one for all others.
+#[test]
+fn mirror_that_is_shown_another_history_than_the_network_is_found_out_k78() {
+    let scene = Scene::new();
+    let twin = Scene {
+        publisher: scene.publisher.twin(),
+    };
+    scene.release("1.1.0");
+    twin.publisher.ok(&["pin", "-o", "cam.pin"]);
+    twin.release_of("1.1.0", "for this mirror alone");
+    let (_seeder, node) = seeded(&scene);
+    let (exit, events) = look(&twin, "public", &node);
+    assert_eq!(exit, Some(6), "{events:#?}");
+    assert_eq!(rules(&events), ["head/fork", "log/split-view"]);
+    let words = ["split", "monitor/split-view.json", "--pin", "cam.pin"];
+    let third = run("streembit-audit", &words, twin.publisher.folder());
+    assert_eq!(third.status.code(), Some(6), "{}", text(&third));
+    let head = fs::read(twin.publisher.path("monitor/head-fork.jws")).unwrap();
+    let head = protocol::dht::release_head::verify(&head, node::clock::unix_now()).unwrap();
+    let bytes = fs::read(scene.public("metadata/timestamp.json")).unwrap();
+    assert_eq!(head.timestamp, bytes);
+}
+
+#[test]
+fn mirror_that_is_behind_the_network_is_stale_m18() {
+    let scene = Scene::new();
+    let pin = ["pin", "-o", "cam.pin", "--max-staleness", "1s"];
+    scene.publisher.ok(&pin);
+    let old = scene.publisher.path("old");
+    support::publisher::copy(&scene.publisher.path("public"), &old);
+    scene.release("1.1.0");
+    let (_seeder, node) = seeded(&scene);
+    // A second must have passed since the head was signed: it is looked at until then.
+    let (exit, events) = loop {
+        let looked = look(&scene, "old", &node);
+        if looked.0 != Some(0) {
+            break looked;
+        }
+    };
+    assert_eq!(exit, Some(4), "{events:#?}");
+    assert_eq!(rules(&events), ["mirror/stale"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn network_without_a_head_and_no_network_are_told() {
+    let empty = TestNode::start(&[]).await;
+    let address = empty.address.to_string();
+    let looked = tokio::task::spawn_blocking(move || {
+        let scene = Scene::new();
+        let nobody = "/ip4/127.0.0.1/tcp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N";
+        [address.as_str(), nobody].map(|node| {
+            let words = ["monitor", "public", "--pin", "cam.pin", "--once"];
+            let words = [&words[..], &["--bootstrap", node]].concat();
+            let output = run("streembit-audit", &words, scene.publisher.folder());
+            (output.status.code(), text(&output))
+        })
+    });
+    let [empty, nobody] = looked.await.unwrap();
+    assert_eq!(empty.0, Some(3), "{}", empty.1);
+    assert!(empty.1.contains("head/none"), "{}", empty.1);
+    assert_eq!(nobody.0, Some(3), "{}", nobody.1);
+    assert!(
+        nobody.1.contains("no node of the network is reached"),
+        "{}",
+        nobody.1
+    );
+}
