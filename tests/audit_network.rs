@@ -64,6 +64,27 @@ fn mirror_that_is_shown_another_history_than_the_network_is_found_out_k78() {
     assert_eq!(head.timestamp, bytes);
 }
 
+/// Its history is longer, and leaves out how it grew from the size that others know: who has read all entries knows.
+#[test]
+fn longer_history_of_a_mirror_is_found_out_k78() {
+    let scene = Scene::new();
+    let twin = Scene {
+        publisher: scene.publisher.twin(),
+    };
+    scene.release("1.1.0");
+    twin.publisher.ok(&["pin", "-o", "cam.pin"]);
+    twin.publisher
+        .append(&["1", "2", "3", "4", "5", "6", "7", "8"]);
+    twin.release_of("1.1.0", "for this mirror alone");
+    let (_seeder, node) = seeded(&scene);
+    let (exit, events) = look(&twin, "public", &node);
+    assert_eq!(exit, Some(6), "{events:#?}");
+    assert!(rules(&events).contains(&"log/split-view"), "{events:#?}");
+    let words = ["split", "monitor/split-view.json", "--pin", "cam.pin"];
+    let third = run("streembit-audit", &words, twin.publisher.folder());
+    assert_eq!(third.status.code(), Some(6), "{}", text(&third));
+}
+
 #[test]
 fn mirror_that_is_behind_the_network_is_stale_m18() {
     let scene = Scene::new();

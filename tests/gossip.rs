@@ -6,6 +6,7 @@ use std::path::Path;
 
 use cli::Exit;
 use keys::{Algorithm, SigningKey};
+use manifests::evidence::log_view::LogView;
 use protocol::dht::key::DhtKey;
 use protocol::dht::log_checkpoint::{self, Seen};
 use protocol::dht::record::Record;
@@ -182,6 +183,38 @@ async fn device_that_alone_is_shown_a_release_refuses_and_all_learn_of_it_k78() 
     assert_eq!(third.status.code(), Some(6), "{}", text(&third));
     let told = async || matches!(scene.seen().await, Some(Seen::SplitView(_))).then_some(());
     until("the network knows of both", told).await;
+}
+
+/// Whoever shows another history also writes how it has grown: leaving out the size that others know hides nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn longer_history_that_hides_where_it_parted_is_refused_k78() {
+    let scene = Scene::new(alone).await;
+    let known = checkpoint(&scene.publisher);
+    scene.tell(&known).await;
+    scene
+        .other
+        .append(&["1", "2", "3", "4", "5", "6", "7", "8"]);
+    release(&scene.other, "2.1.0", "for one device alone");
+    let view = fs::read(scene.other.path("repository/log/view")).unwrap();
+    let view = LogView::parse(&view).unwrap();
+    assert!(size(&view.checkpoint.to_string()) > size(&known));
+    assert!(!view.prefixes.contains_key(&size(&known)));
+    let mirror = Mirror::start(&scene.other.path("repository"));
+    let device = scene.device(&mirror);
+    let before = (device.slot("a"), device.slot("b"));
+    let (device, installed) = runs(device, "install").await;
+    let error = installed.unwrap_err();
+    assert_eq!(error.exit, Exit::Undecided, "{error}");
+    assert!(
+        error.to_string().contains("doesn't show how it grew"),
+        "{error}"
+    );
+    assert!((device.slot("a"), device.slot("b")) == before);
+    // It is remembered, also by a device that nobody tells any more.
+    let mut alone = device.twin(&mirror.url());
+    alone.asks_both = false;
+    let (_, checked) = runs(alone, "check").await;
+    assert_eq!(checked.unwrap_err().exit, Exit::Undecided);
 }
 
 /// Two checkpoints of one size meet at the nodes that hold what was seen of a log: the first stays, and both are kept.

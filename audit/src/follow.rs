@@ -11,6 +11,8 @@ mod entry;
 #[cfg(feature = "online")]
 pub mod others;
 mod place;
+#[cfg(feature = "online")]
+mod tiles;
 
 use std::collections::BTreeSet;
 
@@ -93,28 +95,21 @@ impl Event {
     }
 }
 
-/// How a program ends because of what was seen. Two histories are worse than anything else.
-pub fn worst(events: &[Event]) -> Exit {
-    events
-        .iter()
-        .fold(Exit::Done, |worst, event| worse(worst, event.exit()))
-}
+/// From the least to the worst: two histories are worse than anything else.
+const BY_WEIGHT: [Exit; 6] = [
+    Exit::Undecided,
+    Exit::Stale,
+    Exit::No,
+    Exit::Quorum,
+    Exit::Rollback,
+    Exit::Equivocation,
+];
 
-fn worse(one: Exit, code: u8) -> Exit {
-    let other = [
-        Exit::No,
-        Exit::Undecided,
-        Exit::Stale,
-        Exit::Rollback,
-        Exit::Equivocation,
-        Exit::Quorum,
-    ];
-    let other = other.into_iter().find(|exit| *exit as u8 == code);
-    match other {
-        Some(Exit::Equivocation) => Exit::Equivocation,
-        Some(other) if one == Exit::Done => other,
-        _ => one,
-    }
+/// How a program ends because of what was seen: by the worst of it.
+pub fn worst(events: &[Event]) -> Exit {
+    let is_there = |exit: &&Exit| events.iter().any(|event| event.exit() == **exit as u8);
+    let found = BY_WEIGHT.iter().rev().find(is_there);
+    found.copied().unwrap_or(Exit::Done)
 }
 
 /// Reads what is new of a log, and keeps what was read.

@@ -57,21 +57,7 @@ impl<'a, T: Tiles> Tree<'a, T> {
     /// # Errors
     /// [`TreeError`].
     pub fn inclusion(&self, index: u64) -> Result<Vec<Hash>, TreeError<T::Error>> {
-        if index >= self.size {
-            return Err(TreeError::Range);
-        }
-        let (mut first, mut end, mut proof) = (0, self.size, Vec::new());
-        while let Some(middle) = middle(first, end) {
-            if index < middle {
-                proof.push(self.range(middle, end)?);
-                end = middle;
-            } else {
-                proof.push(self.range(first, middle)?);
-                first = middle;
-            }
-        }
-        proof.reverse();
-        Ok(proof)
+        self.subtree_proof(index, index.saturating_add(1))
     }
 
     /// The proof that the tree begins with that of `old_size` entries, see [`crate::proof::verify_consistency`].

@@ -57,8 +57,7 @@ impl Case<'_> {
         let before = device.trust.seen().checkpoint(&self.policy)?;
         let view = self.follow(device, sources, &[], before.as_ref()).await?;
         let asked = others::Question {
-            policy: &self.policy,
-            latest: self.latest,
+            case: self,
             view: &view,
         };
         asked.ask(device, sources).await
@@ -158,7 +157,7 @@ impl Case<'_> {
     }
 }
 
-fn parse_view(bytes: &[u8]) -> Result<LogView, CliError> {
+pub(super) fn parse_view(bytes: &[u8]) -> Result<LogView, CliError> {
     LogView::parse(bytes).context(Exit::No, names::VIEW_ON_MIRROR)
 }
 

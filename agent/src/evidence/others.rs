@@ -4,16 +4,18 @@
 use cli::exit::Context as _;
 use cli::{CliError, Exit, keyfile};
 use manifests::evidence::log_view::{Inconsistent, LogView};
+use manifests::limits::LOG_VIEW_SIZES_MAX;
 use node::NodeHandle;
 use protocol::dht::key::DhtKey;
 use protocol::dht::log_checkpoint::{self, Seen};
 use protocol::dht::record::Record;
 use tlog::checkpoint::Checkpoint;
 use tlog::note::Note;
-use tlog::policy::Policy;
 use tlog::split_view::SplitView;
 use tlog::vkey::VerifierKey;
 
+use super::Case;
+use super::log::parse_view;
 use crate::device::Device;
 use crate::receipts::KEY_FILE;
 use crate::source::Sources;
@@ -21,9 +23,7 @@ use crate::trust::seen::Ahead;
 
 /// What our source shows of the log, and how it is judged.
 pub(super) struct Question<'a> {
-    pub(super) policy: &'a Policy,
-    /// Cosignatures later than this count for nothing.
-    pub(super) latest: u64,
+    pub(super) case: &'a Case<'a>,
     pub(super) view: &'a LogView,
 }
 
@@ -49,30 +49,74 @@ impl Question<'_> {
         };
         let known = device.trust.seen().ahead()?;
         let known = known.and_then(|ahead| Some((read(&ahead.note)?, ahead.since)));
-        for (note, checkpoint) in known.iter().map(|(seen, _)| seen).chain(&heard) {
-            let Some(view) = self.contradiction((note, checkpoint), &ours) else {
-                continue;
-            };
-            let path = keep(device, &view)?;
-            if let Some(node) = &sources.node {
-                tell(device, node, &ours, &Seen::SplitView(view)).await;
-            }
-            // Whoever has the log's key alone can make evidence, but can't stop devices with it.
-            if self.policy.accept(note, self.latest).is_ok() {
-                return Err(equivocation(&path));
+        let known = known.into_iter().map(|(seen, since)| (seen, Some(since)));
+        let mut unshown = Vec::new();
+        for (seen, since) in known.chain(heard.map(|seen| (seen, None))) {
+            if !self.is_shown(device, sources, (&seen, &ours)).await? {
+                unshown.push((seen, since));
             }
         }
-        let is_ahead = |(note, seen): &(Note, Checkpoint)| self.is_ahead(note, seen, &ours);
-        let known = known.filter(|(seen, _)| is_ahead(seen));
-        let since = known.as_ref().map(|(_, since)| *since);
-        let known = known.map(|(seen, _)| seen);
-        let ahead = known.into_iter().chain(heard.filter(is_ahead));
-        self.wait(device, ahead.max_by_key(|(_, seen)| seen.size), since)
+        let since = unshown.iter().find_map(|(_, since)| *since);
+        let unshown = unshown.into_iter().map(|(seen, _)| seen);
+        self.wait(
+            device,
+            (unshown.max_by_key(|(_, seen)| seen.size), since),
+            &ours,
+        )
+    }
+
+    /// Whether what others saw is in our history, or nobody whose word counts vouches for it.
+    async fn is_shown(
+        &self,
+        device: &mut Device,
+        sources: &Sources,
+        ((note, seen), ours): (&(Note, Checkpoint), &Ours<'_>),
+    ) -> Result<bool, CliError> {
+        let view = self.view_from(device, sources, (seen, ours)).await?;
+        // Whoever has the log's key alone can make evidence, but can't stop devices with it.
+        let counts = self.case.policy.accept(note, self.case.latest).is_ok();
+        let prefix = match view.check(seen, &ours.checkpoint) {
+            Ok(()) => return Ok(true),
+            Err(Inconsistent::Forked(_, prefix)) => prefix,
+            Err(Inconsistent::Unknown(size)) if is_too_old(&view, size) => return Ok(true),
+            Err(_) => return Ok(!counts),
+        };
+        let notes = [note, &self.view.checkpoint];
+        let Ok(found) = SplitView::between(notes, prefix, ours.log) else {
+            return Ok(true);
+        };
+        let path = keep(device, &found)?;
+        if let Some(node) = &sources.node {
+            tell(device, node, ours, &Seen::SplitView(found)).await;
+        }
+        if counts {
+            return Err(equivocation(&path));
+        }
+        Ok(true)
+    }
+
+    /// How our log has grown from what others saw: what comes with a head tells the newest sizes alone.
+    async fn view_from(
+        &self,
+        device: &Device,
+        sources: &Sources,
+        (seen, ours): (&Checkpoint, &Ours<'_>),
+    ) -> Result<LogView, CliError> {
+        let checked = self.view.check(seen, &ours.checkpoint);
+        if matches!(checked, Err(Inconsistent::Unknown(_)))
+            && let Some(whole) = self.case.shelf.whole_view(device, sources).await?
+        {
+            let whole = parse_view(&whole)?;
+            if whole.checkpoint.text() == self.view.checkpoint.text() {
+                return Ok(whole);
+            }
+        }
+        Ok(self.view.clone())
     }
 
     fn ours(&self) -> Option<Ours<'_>> {
         let (_, checkpoint) = read(&self.view.checkpoint.to_string())?;
-        let mut logs = self.policy.logs().iter();
+        let mut logs = self.case.policy.logs().iter();
         let log = logs.find(|log| log.name == checkpoint.origin)?;
         Some(Ours {
             log: &log.key,
@@ -116,7 +160,7 @@ impl Question<'_> {
     }
 
     fn seen(&self, ours: &Ours<'_>) -> Seen {
-        let witnesses = self.policy.witnesses().iter().map(|party| &party.key);
+        let witnesses = self.case.policy.witnesses().iter().map(|party| &party.key);
         let keys = std::iter::once(ours.log).chain(witnesses);
         Seen::Checkpoint {
             note: self.view.checkpoint.reassembled(keys),
@@ -124,32 +168,15 @@ impl Question<'_> {
         }
     }
 
-    /// Evidence, if what others have seen is not in our history.
-    fn contradiction(
-        &self,
-        (note, seen): (&Note, &Checkpoint),
-        ours: &Ours<'_>,
-    ) -> Option<SplitView> {
-        let checked = self.view.check(seen, &ours.checkpoint);
-        let Err(Inconsistent::Forked(_, prefix)) = checked else {
-            return None;
-        };
-        SplitView::between([note, &self.view.checkpoint], prefix, ours.log).ok()
-    }
-
-    fn is_ahead(&self, note: &Note, seen: &Checkpoint, ours: &Ours<'_>) -> bool {
-        seen.size > ours.checkpoint.size && self.policy.accept(note, self.latest).is_ok()
-    }
-
-    /// What others have seen must be shown to us in time.
+    /// What others have seen must be shown to us: at once if our log is larger, and in time if it isn't.
     fn wait(
         &self,
         device: &Device,
-        ahead: Option<(Note, Checkpoint)>,
-        since: Option<u64>,
+        (unshown, since): (Option<(Note, Checkpoint)>, Option<u64>),
+        ours: &Ours<'_>,
     ) -> Result<(), CliError> {
         let (clock, files) = (device.clock()?, device.trust.seen());
-        let Some((note, seen)) = ahead else {
+        let Some((note, seen)) = unshown else {
             return files.store_ahead(None);
         };
         let since = since.unwrap_or_else(|| clock.now());
@@ -159,6 +186,14 @@ impl Question<'_> {
         };
         if files.ahead()?.as_ref() != Some(&ahead) {
             files.store_ahead(Some(&ahead))?;
+        }
+        if seen.size < ours.checkpoint.size {
+            let message = format!(
+                "refused: log: others saw it with {} entries, and the source doesn't show how it grew from there to {}",
+                seen.size, ours.checkpoint.size
+            );
+            return Err(CliError::new(Exit::Undecided, message)
+                .hint("the source is damaged or hostile; use another"));
         }
         let waited = clock.now().saturating_sub(since);
         tracing::warn!(size = seen.size, waited, "others have seen more of the log");
@@ -174,6 +209,12 @@ impl Question<'_> {
         );
         Err(CliError::new(Exit::Stale, message).hint("the source is stale or hostile; use another"))
     }
+}
+
+/// Whether a view that has no more room has left a size out because there are newer ones.
+fn is_too_old(view: &LogView, size: u64) -> bool {
+    let oldest = view.prefixes.first_key_value().map(|(oldest, _)| *oldest);
+    view.prefixes.len() >= LOG_VIEW_SIZES_MAX && oldest.is_some_and(|oldest| size < oldest)
 }
 
 fn equivocation(path: &str) -> CliError {

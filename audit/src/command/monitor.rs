@@ -111,12 +111,19 @@ impl<'a> Watch<'a> {
         for event in &events {
             output.result(event, line(event))?;
         }
-        tell(self.args, &events)?;
-        others?;
+        let told = tell(self.args, &events);
+        let exit = worst(&events);
+        for failed in [told, others.map(drop)] {
+            match failed {
+                // An alarm outweighs that the rest wasn't reached.
+                Err(error) if exit != Exit::Done => output.error("streembit-audit", &error),
+                failed => failed?,
+            }
+        }
         if events.is_empty() {
             output.note("nothing new");
         }
-        Ok(worst(&events))
+        Ok(exit)
     }
 
     #[cfg(feature = "online")]

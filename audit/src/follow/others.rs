@@ -5,7 +5,7 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::digest::Sha256;
 use manifests::envelope::{Envelope, Metadata as _, Verified};
-use manifests::evidence::log_view::{Inconsistent, LogView};
+use manifests::evidence::log_view::LogView;
 use manifests::limits::TIMESTAMP_BYTES_MAX;
 use manifests::root::{Role, Root};
 use manifests::timestamp::Timestamp;
@@ -55,7 +55,10 @@ impl Others<'_> {
                 vec![Event::alert("head/none", text, Exit::Undecided)]
             }
         };
-        let Some(view) = view(self.source)? else {
+        let view = view(self.source)?;
+        let read = self.place.checkpoint()?;
+        // If its entries weren't read whole, there is an alarm already.
+        let Some(view) = view.filter(|view| read.as_ref() == Some(&view.checkpoint)) else {
             return Ok(events);
         };
         let ours: Checkpoint = view.checkpoint.text().parse().context(Exit::No, "log")?;
@@ -162,18 +165,19 @@ impl Others<'_> {
             Seen::SplitView(found) => return self.two_histories(found).map(Some),
             Seen::Checkpoint { note, checkpoint } => (note, checkpoint),
         };
-        if let Err(Inconsistent::Forked(_, prefix)) = view.check(theirs, ours)
-            && let Ok(found) = SplitView::between([note, &view.checkpoint], prefix, &log.key)
-        {
-            return self.two_histories(&found).map(Some);
+        if theirs.size <= ours.size {
+            // All entries were read: whatever the mirror says of the log's growth, this is what it was.
+            let prefix = self.place.prefix(theirs, ours)?;
+            let found = SplitView::between([note, &view.checkpoint], prefix, &log.key);
+            return found
+                .ok()
+                .map(|found| self.two_histories(&found))
+                .transpose();
         }
         let latest = self.now.saturating_add(CLOCK_SKEW_S);
         let Ok(accepted) = policy.accept(note, latest) else {
             return Ok(None);
         };
-        if theirs.size <= ours.size {
-            return Ok(None);
-        }
         let since = accepted.quorum_time.unwrap_or(self.now);
         let waited = self.now.saturating_sub(since);
         if waited > self.trusted.pin.max_staleness.as_secs() {

@@ -10,10 +10,17 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::digest::Sha256;
 use tlog::checkpoint::Checkpoint;
-use tlog::edge::Edge;
+use tlog::edge::{Edge, Filled};
 use tlog::hash::Hash;
 use tlog::limits::NOTE_BYTES_MAX;
 use tlog::note::Note;
+#[cfg(feature = "online")]
+use tlog::split_view::Prefix;
+#[cfg(feature = "online")]
+use tlog::tree::Tree;
+
+#[cfg(feature = "online")]
+use super::tiles::Held;
 
 const LEAVES: &str = "leaves";
 const CHECKPOINT: &str = "checkpoint";
@@ -81,6 +88,28 @@ impl Place {
         }
         let new = Vec::new();
         Ok(Leaves { path, kept, new })
+    }
+
+    /// What the newest tree begins with at the size of another, and how it has grown from there; `None` if they have one
+    /// size.
+    #[cfg(feature = "online")]
+    pub(super) fn prefix(
+        &self,
+        other: &Checkpoint,
+        newest: &Checkpoint,
+    ) -> Result<Option<Prefix>, CliError> {
+        if other.size == newest.size {
+            return Ok(None);
+        }
+        let root = self.leaves(Some(other))?.edge()?.root();
+        let mut tiles = Held::default();
+        let edge = self
+            .leaves(Some(newest))?
+            .edge_with(|filled| tiles.keep(filled))?;
+        tiles.keep(edge.partial());
+        let tree = Tree::new(&tiles, newest.size);
+        let proof = tree.consistency(other.size).context(Exit::No, "log")?;
+        Ok(Some(Prefix { root, proof }))
     }
 
     /// What nobody shows the content of.
@@ -177,6 +206,11 @@ impl Leaves {
 
     /// The edge of the tree over those that are kept.
     pub(super) fn edge(&self) -> Result<Edge, CliError> {
+        self.edge_with(|_| {})
+    }
+
+    /// * `full`: is told of the tiles that become full.
+    fn edge_with(&self, mut full: impl FnMut(Vec<Filled>)) -> Result<Edge, CliError> {
         let mut edge = Edge::default();
         if self.kept == 0 {
             return Ok(edge);
@@ -188,8 +222,8 @@ impl Leaves {
             reader
                 .read_exact(&mut hash)
                 .context(Exit::No, self.path.display())?;
-            edge.append(Hash::from_bytes(hash))
-                .context(Exit::No, "log")?;
+            let filled = edge.append(Hash::from_bytes(hash));
+            full(filled.context(Exit::No, "log")?);
         }
         Ok(edge)
     }
