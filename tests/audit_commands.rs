@@ -96,6 +96,10 @@ fn journal_that_was_changed_is_told_from_a_whole_one() {
         let (exit, said) = audit(&data, &["journal", folder]);
         assert!(exit == Some(1) && said.contains("journal.jsonl:"), "{said}");
     }
+    // What is cut off at the end leaves no gap, but a receipt that names a line of it.
+    fs::write(&path, lines[..2].join("\n")).unwrap();
+    let (exit, said) = audit(&data, &["journal", folder]);
+    assert!(exit == Some(1) && said.contains("ends before"), "{said}");
 }
 
 fn git(folder: &Path, words: &[&str]) -> String {
@@ -241,6 +245,41 @@ fn rebuild_to_the_same_bytes_counts_for_devices_that_ask_for_it() {
     let words = ["verify", &pack, "--pin", "plain.pin"];
     let plain = json("streembit-audit", &words, publisher.folder());
     assert_eq!(plain["grade"], "B1");
+}
+
+/// The same bytes may come from other sources: whoever built those has confirmed nothing of what the provenance says.
+#[test]
+fn rebuild_of_other_sources_raises_no_grade() {
+    let published = Published::shared(Kind::Raw);
+    let mut shop = Workshop::new(&published);
+    shop.publisher.ok(&["pin", "-o", "plain.pin"]);
+    let strict = ["pin", "-o", "strict.pin", "--rebuilder", "rebuilder.key"];
+    let strict = [&strict[..], &["--rebuilds", "1"]].concat();
+    shop.publisher.ok(&strict);
+    let recipe = "for n in $(seq 9999); do cat firmware.txt; done > out.bin";
+    let pack = shop.release("2.0.0", recipe);
+    let (exit, said) = shop.rebuild(&pack);
+    assert_eq!(exit, Some(0), "{said}");
+    let sources = shop.publisher.path("sources");
+    fs::write(sources.join("backdoor.txt"), "not in the image\n").unwrap();
+    git(&sources, &["add", "backdoor.txt"]);
+    git(&sources, &["commit", "--quiet", "-m", "second"]);
+    shop.commit = git(&sources, &["rev-parse", "HEAD"]);
+    let pack = shop.release("2.1.0", recipe);
+    let publisher = &shop.publisher;
+    publisher.ok(&["evidence", "add", "2.1.0", "rebuild.json"]);
+    publisher.ok(&["evidence", "pack", "2.1.0", "-o", &pack]);
+    let words = ["verify", &pack, "--pin", "strict.pin", "--json"];
+    let output = run("streembit-audit", &words, publisher.folder());
+    let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(verified["grade"], "B1", "{verified:#}");
+    assert_eq!(output.status.code(), Some(3), "{verified:#}");
+    let mirror = Mirror::start(&publisher.path("repository"));
+    let pin = publisher.path("strict.pin");
+    let device = Device::pinned(&published, &mirror.url(), &pin, "cam-r3");
+    let error = device.run(&["install"]).unwrap_err();
+    assert_eq!(error.exit, Exit::Undecided, "{error}");
+    assert!(error.to_string().contains("0 of 1 rebuilds"), "{error}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! Who follows a log reads every entry, asks of what it is, and is told of what is wrong (reference/provenance.md section
-//! 4.6: a log that omits or hides a release).
+//! Who follows a log reads every entry, asks of what it is, and is told of what is wrong: a log that hides a release, one
+//! that changes, entries of strangers.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use manifests::attestation::log_entry::{LogEntry, hashedrekord};
 use serde_json::Value;
 use support::device::noise;
 use support::logged::Publisher;
@@ -141,6 +142,69 @@ fn hidden_contents_and_foreign_entries_raise_an_alarm() {
         (Some(1), &"log/entry".into()),
         "{events:#?}"
     );
+}
+
+/// Whoever may write to the log, but has no key of the publisher, makes entries that name it.
+#[test]
+fn entry_that_its_key_has_not_signed_raises_an_alarm_k71() {
+    let scene = Scene::new();
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!(exit, Some(0), "{events:#?}");
+    let [key] = of(&events, "key")[..] else {
+        panic!("{events:#?}")
+    };
+    assert!(key["key"].as_str().unwrap().starts_with("SHA256:"));
+    // Of what is there already: another signature of the same key, over something else.
+    let bundle = |index: usize| {
+        let tile = fs::read_dir(scene.public("log/tile/entries/000.p")).unwrap();
+        let newest = tile
+            .map(|file| file.unwrap().path())
+            .max_by_key(|path| fs::metadata(path).unwrap().len());
+        let bytes = fs::read(newest.unwrap()).unwrap();
+        let mut rest = &bytes[..];
+        let mut entries = std::iter::from_fn(|| {
+            let (length, after) = rest.split_first_chunk()?;
+            let (entry, after) = after.split_at(u16::from_be_bytes(*length).into());
+            rest = after;
+            Some(LogEntry::parse(entry).unwrap())
+        });
+        entries.nth(index).unwrap()
+    };
+    let [known, other] = [0, 1].map(bundle);
+    let forged = hashedrekord(&known.digest, &other.signature, &known.key).unwrap();
+    fs::write(scene.publisher.path("forged"), forged).unwrap();
+    scene.publisher.ok(&["log", "append", "forged"]);
+    scene.export();
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!(
+        (exit, &of(&events, "alert")[0]["rule"]),
+        (Some(1), &"log/signature".into()),
+        "{events:#?}"
+    );
+}
+
+/// The roots that were there before the log are in it, too.
+#[test]
+fn every_root_is_logged() {
+    let scene = Scene::new();
+    let roots = |events: &[Value]| -> Vec<u64> {
+        let entries = of(events, "entry").into_iter();
+        let roots = entries.filter(|entry| entry["role"] == "root");
+        roots
+            .map(|entry| entry["version"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(roots(&scene.look("public", &[]).1), [1]);
+    for words in [
+        &["root", "expire", "in 2 years"][..],
+        &["sign"],
+        &["publish"],
+    ] {
+        let done = run("streembit-publisher", words, scene.publisher.folder());
+        assert!(done.status.success(), "{words:?}: {}", text(&done));
+    }
+    scene.export();
+    assert_eq!(roots(&scene.look("public", &[]).1), [2]);
 }
 
 #[test]

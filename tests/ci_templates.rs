@@ -196,3 +196,37 @@ fn unknown_and_missing_variables_are_errors() {
         text(&output)
     );
 }
+
+/// What would be ignored is refused, before anything is written.
+#[test]
+fn options_of_another_source_are_refused() {
+    let job = Job::new("https://ci.example.com");
+    let keys = ["keys", "create", "ed.key", "--algorithm", "ed25519"];
+    job.publisher.ok(&[&keys[..], &["--no-passcode"]].concat());
+    let words = ["provenance", "image", "-o", "provenance", "--from"];
+    let builder = ["--key", "file:builder.key"];
+    let generic = ["generic", "--builder", "b", "--source", "s", "--commit"];
+    let commit = "abababababababababababababababababababab";
+    for (more, exit, word) in [
+        (&["github", "--source", "s"][..], 2, "--source is for"),
+        (&["gitlab", "--commit", commit], 2, "--commit is for"),
+        (
+            &["generic", "--builder", "b", "--predicate", "image"],
+            2,
+            "--predicate is for",
+        ),
+        (
+            &["file", "--predicate", "image", "--source", "s"],
+            2,
+            "--source is for",
+        ),
+    ] {
+        let all = [&words[..], more, &builder].concat();
+        let (code, said) = job.publisher.fails(&all);
+        assert!(code == Some(exit) && said.contains(word), "{said}");
+    }
+    let ed25519 = [&words[..], &generic, &[commit, "--key", "file:ed.key"]].concat();
+    let (_, said) = job.publisher.fails(&ed25519);
+    assert!(said.contains("P-256"), "{said}");
+    assert!(!job.publisher.path("provenance").exists());
+}

@@ -13,7 +13,7 @@ use support::trace::{can, through};
 
 const DAY: u64 = 86_400;
 /// The clock of a device that has none, as it starts to run.
-const NO_CLOCK: &str = "@1970-01-01 00:05:00";
+pub(crate) const NO_CLOCK: &str = "@1970-01-01 00:05:00";
 const FAR: &str = "@2100-01-01 00:00:00";
 
 pub(crate) fn can_fake() -> bool {

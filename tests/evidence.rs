@@ -1,5 +1,5 @@
 //! Devices that ask for evidence: what isn't in a log which witnesses watch, or lacks what the pin demands, is not
-//! installed (threats M29, K78, M18; reference/provenance.md section 4.6).
+//! installed (threats M29, K78, M18).
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use support::logged::{Publisher, Witness};
 use support::mirror::Mirror;
 use support::programs::{run, seed, text};
 
-use crate::clock::{at_time, can_fake};
+use crate::clock::{NO_CLOCK, at_time, can_fake};
 
 /// A publisher whose release 2.0.0 is in a log that a witness watches, and a device of it.
 struct Scene {
@@ -169,7 +169,7 @@ fn what_the_pin_demands_of_the_build_is_asked_for_m29() {
     refuses(
         &scene.device(&demands, &mirror),
         Exit::Undecided,
-        "0 of 1 rebuilds",
+        "provenance",
     );
 }
 
@@ -223,7 +223,40 @@ fn cosignatures_that_are_old_are_stale_m18() {
     );
     let device = scene.device(&["--max-staleness", "1d"], &mirror);
     installs(&device);
+}
+
+/// The metadata is the newest, and the log beside it an old one.
+#[test]
+fn log_that_shrinks_is_refused_m11() {
+    let scene = Scene::new();
+    scene.release("2.0.0", &[]);
+    let view = scene.publisher.path("repository/log/view");
+    let old = fs::read(&view).unwrap();
+    scene.release("2.1.0", &[]);
+    let mirror = Mirror::start(&scene.repository());
+    let device = scene.device(&[], &mirror);
+    installs(&device);
+    fs::write(&view, old).unwrap();
+    let error = device.run(&["check"]).unwrap_err();
+    assert_eq!(error.exit, Exit::Rollback, "{error}");
+    assert!(error.to_string().contains("and had"), "{error}");
+}
+
+/// Neither a clock nor a head tells the time: a quorum's cosignatures do.
+#[test]
+fn device_without_a_clock_knows_the_time_from_witnesses_c90() {
+    if !can_fake() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.release("2.0.0", &[]);
+    fs::remove_dir_all(scene.publisher.path("repository/heads")).unwrap();
+    let mirror = Mirror::start(&scene.repository());
+    let device = scene.device(&[], &mirror);
     let now = node::clock::unix_now();
+    assert!(device.state().time_floor < now - 24 * 3600);
+    let checked = at_time(NO_CLOCK, &device, &["check"]).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
     assert!(device.state().time_floor.abs_diff(now) < 3600);
 }
 

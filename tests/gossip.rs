@@ -1,5 +1,5 @@
 //! Nodes and devices compare what they have seen of a log, so that one history for many and another for one device is
-//! found out by both (threats K78, M18; reference/provenance.md section 4.5).
+//! found out by both (threats K78, M18).
 
 use std::fs;
 use std::path::Path;
@@ -183,6 +183,38 @@ async fn device_that_alone_is_shown_a_release_refuses_and_all_learn_of_it_k78() 
     assert_eq!(third.status.code(), Some(6), "{}", text(&third));
     let told = async || matches!(scene.seen().await, Some(Seen::SplitView(_))).then_some(());
     until("the network knows of both", told).await;
+}
+
+/// The same with programs alone: a node, two agents, the auditor. What the first device tells, the second one hears.
+#[test]
+fn split_view_drill_of_programs_k78() {
+    let published = Published::shared(Kind::Raw);
+    let publisher = Publisher::copy_of(&published.repository());
+    release(&publisher, "2.0.0", "2.0.0");
+    let other = publisher.twin();
+    release(&publisher, "2.1.0", "2.1.0");
+    release(&other, "2.1.0", "for one device alone");
+    let mut node = Witness::new("n.example/1");
+    let [_, address] = node.start();
+    let pin = publisher.path("device.pin");
+    publisher.ok(&["pin", "-o", pin.to_str().unwrap()]);
+    let [first, second] = [&publisher, &other].map(|shown| {
+        let mirror = Mirror::start(&shown.path("repository"));
+        let mut device = Device::pinned(&published, &mirror.url(), &pin, "cam-r3");
+        device.bootstrap = Some(address.clone());
+        device.asks_both = true;
+        (device, mirror)
+    });
+    let checked = first.0.command(&["check"]).output().unwrap();
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
+    let before = (second.0.slot("a"), second.0.slot("b"));
+    let refused = second.0.command(&["install"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(6), "{}", text(&refused));
+    assert!((second.0.slot("a"), second.0.slot("b")) == before);
+    let kept = second.0.data("trusted/evidence/split-view.json");
+    let words = ["split", kept.to_str().unwrap(), "--pin", "device.pin"];
+    let third = run("streembit-audit", &words, publisher.folder());
+    assert_eq!(third.status.code(), Some(6), "{}", text(&third));
 }
 
 /// Whoever shows another history also writes how it has grown: leaving out the size that others know hides nothing.

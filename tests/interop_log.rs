@@ -1,5 +1,5 @@
 //! The log before verifiers, witnesses and submitters that others wrote: Go's packages for checksum databases, torchwood's
-//! programs (reference/provenance.md section 2.5).
+//! programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
-//! One release of ours, checked by the tools that others use: each sees that it is good, and each its own negative
-//! (reference/provenance.md section 2.9).
+//! One release of ours, checked by the tools that others use: each sees that it is good, and each its own negative.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -47,6 +47,16 @@ fn changes_that_would_strand_somebody_are_refused() {
             "its key is P-256",
         ),
         (&["root", "expire", "soon"], "no duration"),
+        (
+            &[
+                "log",
+                "init",
+                "--origin",
+                "example.com/log",
+                "--no-passcode",
+            ],
+            "without a path",
+        ),
         (&["sign"], "nothing is staged"),
         (&["publish"], "nothing is staged"),
         (&["stage"], "nothing is staged"),

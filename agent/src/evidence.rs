@@ -8,6 +8,7 @@ use cli::exit::Context as _;
 use cli::{CliError, Exit};
 use manifests::attestation::bundle::Bundle;
 use manifests::attestation::dsse::Envelope;
+use manifests::attestation::provenance::Provenance;
 use manifests::attestation::release::ReleaseStatement;
 use manifests::digest::Sha256;
 use manifests::evidence::grade::Grade;
@@ -119,19 +120,24 @@ impl Case<'_> {
             .map_err(|error| refused(&error))?;
         let (said, logged) = said;
         let mut shown = vec![logged.accepted.checkpoint];
-        if demands.grade >= Grade::B1 {
+        let mut built = None;
+        if demands.grade >= Grade::B1 || demands.rebuilds > 0 {
             let bundle = self
                 .bundle(&target.sha256, name.as_str(), names::PROVENANCE)
                 .await?;
             let bundle = bundle.ok_or_else(|| missing("provenance of the build"))?;
             let checked = expected.check_provenance(&bundle, &said);
-            let (_, logged) = checked.map_err(|error| refused(&error))?;
+            let (provenance, logged) = checked.map_err(|error| refused(&error))?;
             shown.push(logged.accepted.checkpoint);
+            built = Some(provenance);
         }
         if demands.sbom {
             shown.push(self.check_sbom(&expected, name, &said).await?);
         }
-        self.check_rebuilds(device, &expected, name).await?;
+        if let Some(built) = built {
+            self.check_rebuilds(device, (&expected, &built), name)
+                .await?;
+        }
         Ok(shown)
     }
 
@@ -154,7 +160,7 @@ impl Case<'_> {
     async fn check_rebuilds(
         &self,
         device: &Device,
-        expected: &Expected<'_>,
+        (expected, built): (&Expected<'_>, &Provenance),
         name: &Name,
     ) -> Result<(), CliError> {
         let demands = &device.pin.requirements;
@@ -168,7 +174,7 @@ impl Case<'_> {
             let envelope = json::parse(&bytes).and_then(|json| Envelope::from_json(&json));
             let envelope = envelope.context(Exit::No, file)?;
             // One by a stranger is no reason to refuse what others have shown.
-            if let Ok(key) = expected.check_rebuild(&envelope, &demands.rebuilders) {
+            if let Ok(key) = expected.check_rebuild(&envelope, &demands.rebuilders, built) {
                 found.insert(key);
             }
         }

@@ -4,7 +4,9 @@
 //! DIR/leaves         the hashes of the entries read so far, 32 bytes each
 //! DIR/checkpoint     the newest checkpoint whose entries were all read
 //! DIR/unexplained    digests that nobody shows the content of: number and digest, a line each
+//! DIR/keys           fingerprints of the keys that have signed entries
 //! DIR/head           version and digest of the newest timestamp that the network had
+//! DIR/split-view.json, DIR/head-fork.jws     evidence of two histories
 //! ```
 
 mod entry;
@@ -18,7 +20,7 @@ use std::collections::BTreeSet;
 
 use cli::exit::Context as _;
 use cli::{CliError, Exit};
-use manifests::attestation::log_entry;
+use manifests::attestation::log_entry::LogEntry;
 use manifests::digest::Sha256;
 use manifests::evidence::log_view::{Inconsistent, LogView};
 use manifests::evidence::{LogError, check_log, names};
@@ -53,6 +55,13 @@ pub enum Event {
         /// What it is.
         #[serde(flatten)]
         said: Said,
+    },
+    /// A key has signed an entry for the first time.
+    Key {
+        /// The number of the entry.
+        index: u64,
+        /// The key's fingerprint, as `ssh-keygen -l` shows it.
+        key: String,
     },
     /// The network has another head.
     Head {
@@ -90,7 +99,11 @@ impl Event {
     pub const fn exit(&self) -> u8 {
         match self {
             Self::Alert { exit, .. } => *exit,
-            Self::Grown { .. } | Self::Entry { .. } | Self::Head { .. } | Self::Ahead { .. } => 0,
+            Self::Grown { .. }
+            | Self::Entry { .. }
+            | Self::Key { .. }
+            | Self::Head { .. }
+            | Self::Ahead { .. } => 0,
         }
     }
 }
@@ -136,6 +149,7 @@ pub fn follow(
     let from = leaves.len();
     let mut edge = leaves.edge()?;
     let (mut events, mut contents) = (Vec::new(), Contents::default());
+    contents.keys = place.keys()?;
     for (index, digest) in place.unexplained()? {
         events.extend(contents.look_up(source, index, digest)?);
     }
@@ -161,6 +175,7 @@ pub fn follow(
             },
         );
     }
+    place.keep_keys(&contents.keys)?;
     place.keep(&leaves, &contents.unexplained, &view.checkpoint)?;
     Ok(events)
 }
@@ -211,22 +226,26 @@ struct Contents {
     /// Digests whose content nobody shows, by the number of their entry.
     unexplained: BTreeSet<(u64, Sha256)>,
     foreign: Vec<u64>,
+    /// Keys that have signed entries, by fingerprint.
+    keys: BTreeSet<String>,
 }
 
 impl Contents {
-    fn read(
-        &mut self,
-        source: &Source,
-        index: u64,
-        entry: &[u8],
-    ) -> Result<Option<Event>, CliError> {
-        match log_entry::digest(entry) {
-            Some(digest) => self.look_up(source, index, digest),
-            None => {
-                self.foreign.push(index);
-                Ok(None)
-            }
+    fn read(&mut self, source: &Source, index: u64, entry: &[u8]) -> Result<Vec<Event>, CliError> {
+        let Some(read) = LogEntry::parse(entry) else {
+            self.foreign.push(index);
+            return Ok(Vec::new());
+        };
+        let mut events = Vec::new();
+        if !read.is_signed() {
+            let text = format!("entry {index} bears no signature of the key that it names");
+            events.push(Event::alert("log/signature", text, Exit::No));
+        } else if self.keys.insert(read.key.ssh_fingerprint()) {
+            let key = read.key.ssh_fingerprint();
+            events.push(Event::Key { index, key });
         }
+        events.extend(self.look_up(source, index, read.digest)?);
+        Ok(events)
     }
 
     fn look_up(

@@ -100,7 +100,10 @@ impl History {
             match event {
                 Event::Entry { index, said } => drop(entries.insert(index, said)),
                 Event::Alert { rule, text, .. } => self.alarms.push(format!("{rule}: {text}")),
-                Event::Grown { .. } | Event::Head { .. } | Event::Ahead { .. } => {}
+                Event::Grown { .. }
+                | Event::Key { .. }
+                | Event::Head { .. }
+                | Event::Ahead { .. } => {}
             }
         }
         // What was not read whole is not shown: the alarm says why.

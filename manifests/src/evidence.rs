@@ -23,7 +23,7 @@ use crate::attestation::provenance::Provenance;
 use crate::attestation::release::ReleaseStatement;
 use crate::attestation::statement::{self, Statement};
 use crate::digest::Sha256;
-use crate::json::JsonError;
+use crate::json::{Json, JsonError};
 use crate::product::{Product, ProductTarget};
 use crate::release::Release;
 
@@ -89,6 +89,9 @@ pub enum EvidenceError {
     /// The statement of the release names another one.
     #[error("the release was published with another {0}")]
     Exchanged(&'static str),
+    /// Built again from something else than the provenance names.
+    #[error("the rebuild is of other sources than the provenance names")]
+    OtherSources,
 }
 
 /// What was logged, and by which checkpoint that is known.
@@ -179,12 +182,15 @@ impl Expected<'_> {
 
     /// Whose rebuild came to the image: one of these keys.
     ///
+    /// * `provenance`: that was checked: whoever built the same bytes from something else has confirmed nothing of it.
+    ///
     /// # Errors
     /// [`EvidenceError`].
     pub fn check_rebuild<'k>(
         &self,
         envelope: &Envelope,
         rebuilders: &'k [PublicKey],
+        provenance: &Provenance,
     ) -> Result<&'k PublicKey, EvidenceError> {
         let signed = |key: &&PublicKey| envelope.verify(key).is_ok();
         let key = rebuilders.iter().find(signed);
@@ -195,6 +201,11 @@ impl Expected<'_> {
         }
         if !statement.is_about(self.image) {
             return Err(EvidenceError::OtherImage(*self.image));
+        }
+        let rebuilt = statement.predicate.member("commit").and_then(Json::as_str);
+        let built = provenance.source().map(|(_, commit)| commit);
+        if rebuilt.is_none() || rebuilt != built {
+            return Err(EvidenceError::OtherSources);
         }
         Ok(key)
     }

@@ -58,6 +58,13 @@ impl<'a> Evidence<'a> {
         self.folder.join(name)
     }
 
+    /// Whether there is evidence of this name, in the log or on its way there.
+    pub fn has(&self, name: &str) -> bool {
+        let ends = [BUNDLE, QUEUED].into_iter();
+        ends.map(|end| self.path(&format!("{name}{end}")))
+            .any(|path| path.exists())
+    }
+
     /// Signs a file.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use manifests::file_meta::FileMeta;
 use manifests::header::Header;
 use manifests::instant::UtcTime;
 use manifests::json::Json;
+use manifests::limits::ROOT_BYTES_MAX;
 use manifests::name::Name;
 use manifests::root::Role;
 use manifests::snapshot::Snapshot;
@@ -123,11 +124,8 @@ pub fn publish(change: &Change, keys: &OnlineKeys) -> Result<Repository, CliErro
         }
     })?;
     if let (Some(open), Some(log)) = (&open, &settings.log) {
-        log_metadata(
-            open,
-            &settings::resolve(&layout.folder, &log.statements)?,
-            change,
-        )?;
+        let uri = settings::resolve(&layout.folder, &log.statements)?;
+        log_metadata(open, &uri, layout, change)?;
     }
     write_head(layout, settings, (&next, &files), &keys.account, *now)?;
     layout.commit(&files)?;
@@ -164,16 +162,40 @@ fn check_stated(change: &Change, open: &OpenLog) -> Result<(), CliError> {
 }
 
 /// Puts the roles that change into the log.
-fn log_metadata(open: &OpenLog, uri: &str, change: &Change) -> Result<(), CliError> {
+fn log_metadata(
+    open: &OpenLog,
+    uri: &str,
+    layout: &Layout,
+    change: &Change,
+) -> Result<(), CliError> {
     if change.staged.documents.is_empty() {
         return Ok(());
     }
     let signer = Signer::open(uri)?;
     let subject = Name::parse("metadata").context(Exit::No, "evidence")?;
     let evidence = Evidence::of(open, &subject);
+    log_roots(&evidence, layout, change, &signer)?;
     for (role, draft) in &change.staged.documents {
         let version = draft.version().context(Exit::No, role)?;
         evidence.sign_bytes(&format!("{version}.{role}"), &draft.encode(), &signer)?;
+    }
+    Ok(())
+}
+
+/// The roots that were there before the log.
+fn log_roots(
+    evidence: &Evidence<'_>,
+    layout: &Layout,
+    change: &Change,
+    signer: &Signer,
+) -> Result<(), CliError> {
+    for version in 1..=change.in_force.repository.root.header().version {
+        let name = format!("{version}.root");
+        if !evidence.has(&name) {
+            let path = layout.metadata(&format!("{name}.json"));
+            let bytes = durable::read(&path, ROOT_BYTES_MAX).context(Exit::No, "metadata")?;
+            evidence.sign_bytes(&name, &bytes, signer)?;
+        }
     }
     Ok(())
 }

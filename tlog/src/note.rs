@@ -1,7 +1,7 @@
 //! Signed notes: a text, and lines of signatures below it (C2SP signed-note).
 //!
 //! Lines of strangers are kept and mean nothing. One broken line of a known key doesn't spoil the others: whoever
-//! carries a note could else make it worthless by touching a byte (trap T10 of provenance.md). What counts is who
+//! carries a note could else make it worthless by touching a byte. What counts is who
 //! signed well.
 
 use std::fmt;

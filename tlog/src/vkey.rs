@@ -131,8 +131,7 @@ impl Scheme {
         }
     }
 
-    /// The bytes of the key itself, whatever it is used for: whoever has it twice counts once (threats T11 of
-    /// provenance.md).
+    /// The bytes of the key itself, whatever it is used for: whoever has it twice counts once.
     pub fn key(&self) -> &[u8] {
         self.parts().1
     }

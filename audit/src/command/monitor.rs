@@ -177,6 +177,7 @@ fn line(event: &Event) -> String {
             };
             format!("{said}  (entry {index})")
         }
+        Event::Key { index, key } => format!("new key     {key}  (entry {index})"),
         Event::Head { version, expires } => format!("head        {version}, expires {expires}"),
         Event::Ahead { size } => format!("ahead       others have seen {size} entries"),
         Event::Alert { rule, text, .. } => format!("ALERT       {rule}: {text}"),

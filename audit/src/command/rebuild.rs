@@ -121,12 +121,11 @@ fn said(pack: &Pack) -> Result<(Provenance, Sha256), CliError> {
 
 impl Plan {
     fn new(args: &Args, provenance: &Provenance) -> Result<Self, CliError> {
-        let mut dependencies = provenance.dependencies.iter();
-        let source = dependencies.find_map(|it| Some((it.uri.clone(), it.git_commit.clone()?)));
-        let (uri, commit) = source
+        let (uri, commit) = provenance
+            .source()
             .ok_or_else(|| CliError::new(Exit::Undecided, "the provenance names no commit"))?;
         // git+URL@REF, in the form of SLSA.
-        let url = uri.strip_prefix("git+").unwrap_or(&uri);
+        let url = uri.strip_prefix("git+").unwrap_or(uri);
         let url = match url.rsplit_once('@') {
             Some((url, reference)) if reference.starts_with("refs/") => url,
             _ => url,
@@ -147,7 +146,7 @@ impl Plan {
         }
         Ok(Self {
             source: args.source.clone().unwrap_or_else(|| url.to_owned()),
-            commit,
+            commit: commit.to_owned(),
             recipe,
             artifact,
         })

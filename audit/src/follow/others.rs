@@ -51,7 +51,7 @@ impl Others<'_> {
         let mut events = match network.get(key)?.best {
             Some((Record::ReleaseHead(head), token)) => self.head(&head, &token)?,
             _ => {
-                let text = "no node has a head of this publisher and channel: is it seeded?";
+                let text = "no node has a head of this publisher and channel: does streembit-publisher seed run?";
                 vec![Event::alert("head/none", text, Exit::Undecided)]
             }
         };

@@ -32,6 +32,9 @@ const HEAD: &str = "head";
 const HEAD_BYTES_MAX: u64 = 128;
 #[cfg(feature = "online")]
 const OTHER_HEAD: &str = "head-fork.jws";
+const KEYS: &str = "keys";
+/// Bytes of the list of keys: a log that anybody may write to has more, and is no publisher's.
+const KEYS_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of the list of what isn't explained.
 const UNEXPLAINED_BYTES_MAX: u64 = 16 << 20;
 
@@ -124,7 +127,21 @@ impl Place {
             Some((index.parse().ok()?, Sha256::parse(digest).ok()?))
         };
         let lines = text.lines().map(line).collect::<Option<_>>();
-        lines.ok_or_else(|| CliError::new(Exit::No, format_args!("{}: damaged", path.display())))
+        lines.ok_or_else(|| damaged(&path))
+    }
+
+    /// Fingerprints of the keys that have signed entries.
+    pub(super) fn keys(&self) -> Result<BTreeSet<String>, CliError> {
+        let path = self.folder.join(KEYS);
+        let bytes = durable::read_if_there(&path, KEYS_BYTES_MAX).context(Exit::No, "state")?;
+        let text = String::from_utf8(bytes.unwrap_or_default());
+        let text = text.context(Exit::No, path.display())?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    pub(super) fn keep_keys(&self, keys: &BTreeSet<String>) -> Result<(), CliError> {
+        let lines = keys.iter().map(|key| format!("{key}\n"));
+        self.put(KEYS, &lines.collect::<String>())
     }
 
     /// Keeps what was read; the checkpoint comes last.
@@ -167,8 +184,7 @@ impl Place {
             let (version, digest) = text.trim_end().split_once(' ')?;
             Some((version.parse().ok()?, Sha256::parse(digest).ok()?))
         };
-        let damaged = || CliError::new(Exit::No, format_args!("{}: damaged", path.display()));
-        read(&bytes).ok_or_else(damaged).map(Some)
+        read(&bytes).ok_or_else(|| damaged(&path)).map(Some)
     }
 
     #[cfg(feature = "online")]
@@ -190,6 +206,11 @@ impl Place {
         let path = self.folder.join(name);
         durable::replace(&path, text.as_bytes(), Access::World).context(Exit::No, "state")
     }
+}
+
+fn damaged(path: &Path) -> CliError {
+    CliError::new(Exit::No, format_args!("{}: damaged", path.display()))
+        .hint("begin anew with another --state folder")
 }
 
 /// Bytes of a hash.

@@ -105,7 +105,7 @@ pub(super) fn build(
     said: &ReleaseStatement,
     shown: &mut Vec<Checkpoint>,
 ) -> (Vec<Finding>, Grade) {
-    let (mut findings, mut grade) = (Vec::new(), Grade::None);
+    let (mut findings, mut grade, mut checked_provenance) = (Vec::new(), Grade::None, None);
     let demands = &case.trusted.pin.requirements;
     if said.provenance.is_none() {
         findings.push(Finding::not_shown(
@@ -128,12 +128,13 @@ pub(super) fn build(
                     rule,
                     format!("{}, log entry {index}", words(&provenance)),
                 ));
+                checked_provenance = Some(provenance);
             }
             Err(finding) => findings.push(finding),
         }
     }
-    let (found, rebuilt) = rebuilds(case, expected);
-    findings.extend(found);
+    let (found, rebuilt) = rebuilds(case, expected, checked_provenance.as_ref());
+    findings.push(found);
     if rebuilt > 0 && rebuilt >= demands.rebuilds {
         grade = Grade::B3;
     }
@@ -151,18 +152,20 @@ pub(super) fn build(
 }
 
 fn words(provenance: &Provenance) -> String {
-    let source = provenance.dependencies.iter().find_map(|dependency| {
-        let commit = dependency.git_commit.as_ref()?;
-        Some(format!("{} at {commit:.12}", dependency.uri))
-    });
+    let source = provenance.source();
+    let source = source.map(|(uri, commit)| format!("{uri} at {commit:.12}"));
     let source = source.unwrap_or_else(|| "no commit is named".to_owned());
     let run = provenance.invocation.as_ref();
     let run = run.map(|run| format!(", run {run}")).unwrap_or_default();
     format!("{}: {source}{run}", provenance.builder)
 }
 
-/// Counts rebuilders by their keys.
-fn rebuilds(case: &Case<'_>, expected: &Expected<'_>) -> (Vec<Finding>, u64) {
+/// Counts rebuilders by their keys. Without provenance there is nothing that they could confirm.
+fn rebuilds(
+    case: &Case<'_>,
+    expected: &Expected<'_>,
+    provenance: Option<&Provenance>,
+) -> (Finding, u64) {
     let demands = &case.trusted.pin.requirements;
     let (mut keys, mut strangers) = (BTreeSet::new(), 0);
     for file in names::REBUILDS {
@@ -170,9 +173,16 @@ fn rebuilds(case: &Case<'_>, expected: &Expected<'_>) -> (Vec<Finding>, u64) {
             continue;
         };
         let envelope = json::parse(bytes).and_then(|json| Envelope::from_json(&json));
-        match envelope.map(|envelope| expected.check_rebuild(&envelope, &demands.rebuilders)) {
-            Ok(Ok(key)) => drop(keys.insert(key)),
-            _ => strangers += 1,
+        let key = envelope
+            .ok()
+            .zip(provenance)
+            .and_then(|(envelope, provenance)| {
+                let key = expected.check_rebuild(&envelope, &demands.rebuilders, provenance);
+                key.ok()
+            });
+        match key {
+            Some(key) => drop(keys.insert(key)),
+            None => strangers += 1,
         }
     }
     let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
@@ -189,7 +199,7 @@ fn rebuilds(case: &Case<'_>, expected: &Expected<'_>) -> (Vec<Finding>, u64) {
     } else {
         Finding::ok(rule, text)
     };
-    (vec![finding], count)
+    (finding, count)
 }
 
 /// Statements of CI platforms: what they show takes the platform's own certificates, so they raise no grade here.

@@ -44,15 +44,42 @@ pub fn hashedrekord(digest: &Sha256, signature: &[u8], key: &PublicKey) -> Optio
     Some(json::encode(&entry))
 }
 
-/// The digest that an entry was signed over; `None` if it is no `hashedrekord` 0.0.2.
-pub fn digest(entry: &[u8]) -> Option<Sha256> {
-    let json = json::parse(entry).ok()?;
-    let data = json
-        .member("spec")?
-        .member("hashedRekordV002")?
-        .member("data")?;
-    let digest = STANDARD.decode(data.member("digest")?.as_str()?).ok()?;
-    Some(Sha256::new(digest.try_into().ok()?))
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The digest that was signed.
+    pub digest: Sha256,
+    /// The signature, DER.
+    pub signature: Vec<u8>,
+    /// Whose it is said to be.
+    pub key: PublicKey,
+}
+
+impl LogEntry {
+    /// Reads an entry; `None` unless it is as [`hashedrekord`] writes it.
+    pub fn parse(entry: &[u8]) -> Option<Self> {
+        let json = json::parse(entry).ok()?;
+        let spec = json.member("spec")?.member("hashedRekordV002")?;
+        let bytes = |json: &Json| STANDARD.decode(json.as_str()?).ok();
+        let digest = bytes(spec.member("data")?.member("digest")?)?;
+        let signature = spec.member("signature")?;
+        let key = signature.member("verifier")?.member("publicKey")?;
+        let read = Self {
+            digest: Sha256::new(digest.try_into().ok()?),
+            signature: bytes(signature.member("content")?)?,
+            key: PublicKey::from_spki_der(&bytes(key.member("rawBytes")?)?).ok()?,
+        };
+        let written = hashedrekord(&read.digest, &read.signature, &read.key)?;
+        (written == entry).then_some(read)
+    }
+
+    /// Whether the key has signed that digest.
+    pub fn is_signed(&self) -> bool {
+        let verified = self
+            .key
+            .verify_sha256(self.digest.as_bytes(), &self.signature);
+        verified.is_ok()
+    }
 }
 
 #[cfg(test)]

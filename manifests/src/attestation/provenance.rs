@@ -15,6 +15,8 @@ pub struct Provenance {
     pub build_type: String,
     /// What whoever started the build could choose.
     pub external_parameters: Json,
+    /// What the build platform set.
+    pub internal_parameters: Option<Json>,
     /// What went into it, the sources first.
     pub dependencies: Vec<Dependency>,
     /// Who built it: a URI that names what is trusted to say all this.
@@ -32,7 +34,7 @@ pub struct Dependency {
     pub uri: String,
     /// The commit, 40 or 64 hex digits.
     pub git_commit: Option<String>,
-    /// SHA-256 of an archive of it: what SHA-1 of a commit doesn't hold (trap T18 of provenance.md).
+    /// SHA-256 of an archive of it: what SHA-1 of a commit doesn't hold.
     pub sha256: Option<crate::digest::Sha256>,
 }
 
@@ -40,11 +42,19 @@ impl Provenance {
     /// The predicate of a statement of type [`super::statement::SLSA_PROVENANCE`].
     pub fn to_json(&self) -> Json {
         let dependencies = self.dependencies.iter().map(Dependency::to_json);
-        let definition = Json::object([
+        let mut definition = vec![
             ("buildType", self.build_type.as_str().into()),
             ("externalParameters", self.external_parameters.clone()),
             ("resolvedDependencies", dependencies.collect()),
-        ]);
+        ];
+        let internal = self.internal_parameters.clone();
+        definition.extend(internal.map(|internal| ("internalParameters", internal)));
+        let definition = Json::Object(
+            definition
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        );
         let [started, finished] = self.times;
         let time = |time: Option<UtcTime>| time.map(|time| time.to_string());
         let metadata = [
@@ -64,6 +74,14 @@ impl Provenance {
             ("metadata", Json::Object(metadata.collect())),
         ]);
         Json::object([("buildDefinition", definition), ("runDetails", details)])
+    }
+
+    /// The first that has a commit: where it is from, and the commit.
+    pub fn source(&self) -> Option<(&str, &str)> {
+        self.dependencies.iter().find_map(|dependency| {
+            let commit = dependency.git_commit.as_deref()?;
+            Some((dependency.uri.as_str(), commit))
+        })
     }
 
     /// Says how the image is built from the sources.
@@ -92,6 +110,10 @@ impl Provenance {
     pub fn from_json(json: &Json) -> Result<Self, JsonError> {
         let definition = json.require("buildDefinition")?;
         definition.members("externalParameters", BUILD_PARAMETERS_MAX)?;
+        let internal = definition.member("internalParameters");
+        if internal.is_some() {
+            definition.members("internalParameters", BUILD_PARAMETERS_MAX)?;
+        }
         let dependencies = match definition.member("resolvedDependencies") {
             Some(_) => definition.items("resolvedDependencies", DEPENDENCIES_MAX)?,
             None => &[],
@@ -113,6 +135,7 @@ impl Provenance {
         Ok(Self {
             build_type: definition.string("buildType")?.to_owned(),
             external_parameters: definition.require("externalParameters")?.clone(),
+            internal_parameters: internal.cloned(),
             dependencies: dependencies.collect::<Result<_, _>>()?,
             builder: details.require("builder")?.string("id")?.to_owned(),
             invocation: text("invocationId")?.map(str::to_owned),

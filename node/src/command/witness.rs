@@ -1,4 +1,4 @@
-//! `streembit witness`: the key of a witness, and the logs that it watches. A running one hears of changes by itself.
+//! `streembit witness`: the key of a witness, and the logs that it watches. A running one hears of logs by itself; a mirror begins when it is started again.
 
 use std::path::Path;
 

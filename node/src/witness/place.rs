@@ -69,6 +69,9 @@ pub enum PlaceError {
     /// Something is there already.
     #[error("a witness is in {0} already")]
     Taken(String),
+    /// It is a mirror already.
+    #[error("the witness in {0} is a mirror already; `streembit witness show` prints its key")]
+    Mirror(String),
     /// Another process holds it.
     #[error("{0} is held by another process")]
     Locked(String),
@@ -149,9 +152,11 @@ impl Place {
     /// [`PlaceError`].
     pub fn create_mirror(&self, name: &str, public: PublicKey) -> Result<VerifierKey, PlaceError> {
         let key = VerifierKey::new(name, Scheme::Cosignature(public))?;
+        let lock = Lock::acquire(&self.folder)?;
+        let _lock = lock.ok_or_else(|| PlaceError::Locked(self.folder.display().to_string()))?;
         let mut settings = self.read()?;
         if settings.mirror.is_some() {
-            return Err(PlaceError::Taken(self.folder.display().to_string()));
+            return Err(PlaceError::Mirror(self.folder.display().to_string()));
         }
         let witness = self.verifier_key()?;
         if witness.name() == key.name() || witness.scheme() == key.scheme() {

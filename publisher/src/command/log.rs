@@ -16,7 +16,7 @@ use crate::command::keys::new_key;
 use crate::command::policy;
 use crate::evidence;
 use crate::log::LogError;
-use crate::log::opened::{FOLDER, OpenLog, POLICY, read_policy, verifier_key};
+use crate::log::opened::{FOLDER, OpenLog, POLICY, check_origin, read_policy, verifier_key};
 use crate::log::sigsum;
 use crate::repository::Layout;
 use crate::settings::{self, LogSettings, Settings};
@@ -161,6 +161,7 @@ fn init(args: &InitArgs, folder: &Path, output: Output) -> Result<Exit, CliError
         return Err(CliError::new(Exit::Usage, "there is a log already")
             .hint("streembit-publisher log show"));
     }
+    check_origin(&args.origin)?;
     let uri = match &args.key {
         Some(uri) => settings::given(folder, uri)?,
         None => {

@@ -10,6 +10,7 @@ use cli::durable::{self, Access};
 use cli::exit::Context as _;
 use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
+use keys::Algorithm;
 use manifests::attestation::provenance::{Dependency, Provenance};
 use manifests::attestation::statement::{SLSA_PROVENANCE, Statement, Subject};
 use manifests::digest::Sha256;
@@ -75,6 +76,7 @@ pub struct Args {
 /// # Errors
 /// [`CliError`] naming the variable that is missing.
 pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError> {
+    refuse_what_says_nothing(args)?;
     let mut provenance = match args.from {
         From::File => from_file(args)?,
         From::Generic => generic(args)?,
@@ -107,6 +109,12 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     let signer = Signer::open(
         &settings::given(folder, &args.key).and_then(|uri| settings::resolve(folder, &uri))?,
     )?;
+    if signer.public().algorithm() != Algorithm::P256 {
+        return Err(
+            CliError::new(Exit::Key, "--key: statements are signed by P-256 keys")
+                .hint("streembit-publisher keys create FILE --algorithm p256"),
+        );
+    }
     let envelope = evidence::sign(&statement, &signer)?;
     let bytes = json::encode_pretty(&envelope.to_json());
     durable::replace(&args.out, &bytes, Access::World).context(Exit::No, "provenance")?;
@@ -119,6 +127,29 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     );
     output.result(&value, text)?;
     Ok(Exit::Done)
+}
+
+/// An option that another --from has would be ignored.
+fn refuse_what_says_nothing(args: &Args) -> Result<(), CliError> {
+    let is_generic = args.from == From::Generic;
+    for (option, is_given, is_read, from) in [
+        ("--source", args.source.is_some(), is_generic, "generic"),
+        ("--commit", args.commit.is_some(), is_generic, "generic"),
+        (
+            "--predicate",
+            args.predicate.is_some(),
+            args.from == From::File,
+            "file",
+        ),
+    ] {
+        if is_given && !is_read {
+            return Err(
+                CliError::new(Exit::Usage, format_args!("{option} is for --from {from}"))
+                    .hint(format_args!("leave it out, or use --from {from}")),
+            );
+        }
+    }
+    Ok(())
 }
 
 fn name_of(path: &Path) -> String {
@@ -147,6 +178,19 @@ fn variable(name: &str) -> Result<String, CliError> {
             CliError::new(Exit::Usage, format_args!("${name} is not set"))
                 .hint("run it in a job of that CI, or use --from generic")
         })
+}
+
+fn optional(name: &str) -> String {
+    variable(name).unwrap_or_default()
+}
+
+/// Members that are texts; empty ones are left out.
+fn texts<const N: usize>(members: [(&str, String); N]) -> Json {
+    let said = members.into_iter().filter(|(_, text)| !text.is_empty());
+    Json::Object(
+        said.map(|(name, text)| (name.to_owned(), Json::from(text.as_str())))
+            .collect(),
+    )
 }
 
 fn now() -> Option<UtcTime> {
@@ -181,16 +225,20 @@ fn github() -> Result<Provenance, CliError> {
         ),
         ("path", Json::from(in_repository)),
     ]);
-    let runner = variable("RUNNER_ENVIRONMENT").unwrap_or_default();
-    let event = variable("GITHUB_EVENT_NAME")?;
-    let parameters = Json::object([
-        ("workflow", parameters),
-        ("event", Json::from(event.as_str())),
-        ("runner", Json::from(runner.as_str())),
-    ]);
+    let context = [
+        ("event_name", variable("GITHUB_EVENT_NAME")?),
+        ("repository_id", optional("GITHUB_REPOSITORY_ID")),
+        (
+            "repository_owner_id",
+            optional("GITHUB_REPOSITORY_OWNER_ID"),
+        ),
+        ("runner_environment", optional("RUNNER_ENVIRONMENT")),
+        ("workflow_sha", optional("GITHUB_WORKFLOW_SHA")),
+    ];
     Ok(Provenance {
         build_type: "https://actions.github.io/buildtypes/workflow/v1".to_owned(),
-        external_parameters: parameters,
+        external_parameters: Json::object([("workflow", parameters)]),
+        internal_parameters: Some(Json::object([("github", texts(context))])),
         dependencies: vec![Dependency {
             uri: format!("git+{server}/{repository}@{reference}"),
             git_commit: Some(commit),
@@ -213,13 +261,17 @@ fn gitlab() -> Result<Provenance, CliError> {
         ("ref", reference.clone()),
         ("project", project.clone()),
         ("config", config.clone()),
-        ("pipeline", pipeline),
-        ("runner", variable("CI_RUNNER_ID").unwrap_or_default()),
     ];
-    let parameters = parameters.map(|(name, text)| (name.to_owned(), Json::from(text.as_str())));
+    let context = [
+        ("pipeline_id", pipeline),
+        ("project_id", optional("CI_PROJECT_ID")),
+        ("runner_id", optional("CI_RUNNER_ID")),
+        ("commit_tag", optional("CI_COMMIT_TAG")),
+    ];
     Ok(Provenance {
         build_type: "https://streembit.org/buildtypes/gitlab-ci/v1".to_owned(),
-        external_parameters: Json::Object(parameters.into()),
+        external_parameters: texts(parameters),
+        internal_parameters: Some(Json::object([("gitlab", texts(context))])),
         dependencies: vec![Dependency {
             uri: format!("git+{project}@{reference}"),
             git_commit: Some(commit),
@@ -247,6 +299,7 @@ fn generic(args: &Args) -> Result<Provenance, CliError> {
     Ok(Provenance {
         build_type: "https://streembit.org/buildtypes/generic/v1".to_owned(),
         external_parameters: Json::object([("source", Json::from(source.as_str()))]),
+        internal_parameters: None,
         dependencies: vec![Dependency {
             uri: source,
             git_commit: Some(commit),

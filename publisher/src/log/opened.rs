@@ -58,10 +58,23 @@ impl From<LogError> for CliError {
 /// # Errors
 /// [`CliError`].
 pub fn verifier_key(folder: &Path, origin: &str, uri: &str) -> Result<VerifierKey, CliError> {
+    check_origin(origin)?;
     let public = Signer::public_of(&settings::resolve(folder, uri)?)?;
     let key = VerifierKey::new(origin, Scheme::Note(public));
     let key = key.context(Exit::Usage, format_args!("log {origin:?}"));
     key.map_err(|error| error.hint("a host name without a path, and an Ed25519 key"))
+}
+
+/// Whether a log may have this name: cosign knows logs by their host alone.
+///
+/// # Errors
+/// [`CliError`].
+pub fn check_origin(origin: &str) -> Result<(), CliError> {
+    if !origin.contains('/') {
+        return Ok(());
+    }
+    let message = format!("log {origin:?}: not a host name without a path");
+    Err(CliError::new(Exit::Usage, message).hint("such as fwlog.example.com"))
 }
 
 /// A policy's bytes, and what they say.

@@ -13,7 +13,7 @@ use cli::exit::Context as _;
 use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
 use keys::PublicKey;
-use manifests::attestation::log_entry;
+use manifests::attestation::log_entry::LogEntry;
 use manifests::digest::Sha256;
 use tlog::checkpoint::Checkpoint;
 use tlog::sigsum::{self, Leaf, SigsumError};
@@ -57,6 +57,9 @@ pub fn export(open: &OpenLog, index: u64, output: Output) -> Result<Exported, Cl
     other.witness(output)?;
     let published = other.publish();
     published.map_err(|error| {
+        if error.exit != Exit::Quorum {
+            return error;
+        }
         let watch = format_args!("streembit witness add-log {}", other.key);
         error.hint(format!("its witnesses have to know this log: {watch}"))
     })?;
@@ -80,7 +83,8 @@ fn follow(other: &OpenLog, open: &OpenLog, size: u64) -> Result<(), CliError> {
         let mut leaves = Vec::new();
         for index in next..size.min(next.saturating_add(BATCH)) {
             let entry = open.log.entry(index)?;
-            let file = log_entry::digest(&entry).unwrap_or_else(|| Sha256::of(&entry));
+            let file =
+                LogEntry::parse(&entry).map_or_else(|| Sha256::of(&entry), |read| read.digest);
             let signature = signer.sign(&sigsum::message(file.as_bytes()))?;
             let leaf =
                 Leaf::new(file.as_bytes(), &signature, key).map_err(|error| refused(&error))?;

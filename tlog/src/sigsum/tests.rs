@@ -134,7 +134,7 @@ fn policy_keeps_witnesses_groups_and_quorum() {
     assert_eq!(policy(&text, &key), Ok(expected));
 }
 
-/// Trap T20 of provenance.md: of a witness with another kind of key Sigsum could count nothing.
+/// Of a witness with another kind of key Sigsum could count nothing.
 #[test]
 fn witness_with_another_kind_of_key_is_refused() {
     let key = VerifierKey::new(

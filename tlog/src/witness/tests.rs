@@ -1,4 +1,4 @@
-//! What a witness cosigns, and what litewitness answered in the same place (provenance.md section 2.5).
+//! What a witness cosigns, and what litewitness answered in the same place.
 
 use super::*;
 use crate::example::{Log, ORIGIN, Signer};

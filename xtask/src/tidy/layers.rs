@@ -70,15 +70,7 @@ const LAYERS: &[Layer] = &[
     shell("agent", NETWORKED),
     shell(
         "audit",
-        &[
-            "manifests",
-            "tlog",
-            "delta",
-            "keys",
-            "cli",
-            "protocol",
-            "node",
-        ],
+        &["manifests", "tlog", "keys", "cli", "protocol", "node"],
     ),
     shell("tests", ALL),
     shell("xtask", &[]),

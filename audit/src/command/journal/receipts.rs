@@ -57,7 +57,16 @@ pub(super) fn check(args: &Args, hashes: &BTreeMap<u64, String>) -> Result<Vec<R
         if receipt.is_signed == Some(false) {
             return Err(broken("not signed by the account"));
         }
-        if !receipt.is_in_journal && hashes.contains_key(&line_of(line).unwrap_or_default()) {
+        let named = line_of(line).unwrap_or_default();
+        if hashes
+            .last_key_value()
+            .is_some_and(|(last, _)| named > *last)
+        {
+            return Err(broken(
+                "the journal ends before the line that the receipt names",
+            ));
+        }
+        if !receipt.is_in_journal && hashes.contains_key(&named) {
             return Err(broken(
                 "the journal has another line where the receipt was written",
             ));

@@ -26,3 +26,19 @@ fn only_p256_has_one() {
     let key = SigningKey::from_secret(Algorithm::Ed25519, &[1; 32]).unwrap();
     assert_eq!(hashedrekord(&Sha256::of(b""), b"", &key.public()), None);
 }
+
+#[test]
+fn what_is_written_is_read_and_its_signature_counts() {
+    let key = SigningKey::from_secret(Algorithm::P256, &[1; 32]).unwrap();
+    let (digest, signature) = (Sha256::of(b"firmware"), key.sign(b"firmware"));
+    let entry = hashedrekord(&digest, &signature, &key.public()).unwrap();
+    let read = LogEntry::parse(&entry).unwrap();
+    assert_eq!((read.digest, &read.key), (digest, &key.public()));
+    assert!(read.is_signed());
+    let other = key.sign(b"other firmware");
+    let forged = hashedrekord(&digest, &other, &key.public()).unwrap();
+    assert!(!LogEntry::parse(&forged).unwrap().is_signed());
+    for bad in [&entry[1..], &[&entry[..], b" "].concat(), b"", b"{}"] {
+        assert_eq!(LogEntry::parse(bad), None);
+    }
+}

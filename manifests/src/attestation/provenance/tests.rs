@@ -7,6 +7,7 @@ fn provenance() -> Provenance {
     Provenance {
         build_type: "https://actions.github.io/buildtypes/workflow/v1".to_owned(),
         external_parameters: Json::object([("workflow", "release.yml".into())]),
+        internal_parameters: Some(Json::object([("github", Json::object([]))])),
         dependencies: vec![Dependency {
             uri: "git+https://github.com/acme/cam-fw@refs/tags/v1.4.2".to_owned(),
             git_commit: Some("9651fc25".repeat(5)),
