@@ -121,7 +121,17 @@ fn litewitness_cosigns_our_log() {
     assert_eq!(publisher.log("update")["published"], 4);
     fork.append(&["vier"]);
     let (exit, said) = fork.refused("update");
-    assert_eq!(exit, Some(7), "{said}");
+    assert!(exit == Some(7) && said.contains("422"), "{said}");
+    // Nor further on; and an old copy of the log is a rollback.
+    fork.append(&["fünf"]);
+    let (exit, said) = fork.refused("update");
+    assert!(exit == Some(7) && said.contains("422"), "{said}");
+    let old = publisher.twin();
+    publisher.append(&["six"]);
+    assert_eq!(publisher.log("update")["published"], 5);
+    fs::remove_file(old.path("repository/log/checkpoint")).unwrap();
+    let (exit, said) = old.refused("witness");
+    assert!(exit == Some(0) && said.contains("old copy"), "{said}");
 }
 
 /// A log that others wrote is cosigned by our witness, through a restart, and no other history of it.

@@ -313,5 +313,16 @@ fn securesystemslib_in_toto_and_validators_of_components_read_ours() {
             &builder,
             &sbom,
         ));
+        // Words that neither CycloneDX nor SPDX have.
+        let text = fs::read_to_string(&sbom).unwrap();
+        let bad = text.replacen("\"library\"", "\"nothing\"", 1);
+        let bad = bad.replacen("\"FIRMWARE\"", "\"NOTHING\"", 1);
+        assert_ne!(bad, text);
+        fs::write(&sbom, bad).unwrap();
+        refuses(&read(
+            &unpacked.evidence("release.sigstore.json"),
+            &release,
+            &sbom,
+        ));
     }
 }
