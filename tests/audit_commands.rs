@@ -24,6 +24,21 @@ fn every_line_of_verify_is_explained() {
     let shown = json("streembit-audit", &words, scene.publisher.folder());
     let lines = shown["lines"].as_array().unwrap();
     assert!(lines.len() > 10);
+    are_explained(lines);
+    // Of what is wrong, too: nothing is in force in a hundred years.
+    let late = ["--at", "2126-01-01T00:00:00Z", "--json"];
+    let words = [&words[..], &late].concat();
+    let output = run("streembit-audit", &words, scene.publisher.folder());
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let lines = shown["lines"].as_array().unwrap();
+    assert!(
+        lines.iter().any(|line| line["rule"] == "metadata"),
+        "{shown:#}"
+    );
+    are_explained(lines);
+}
+
+fn are_explained(lines: &[Value]) {
     for line in lines {
         assert!(line["means"].as_str().unwrap().len() > 20, "{line}");
         assert!(line["faked_by"].as_str().unwrap().len() > 5, "{line}");

@@ -207,6 +207,31 @@ fn every_root_is_logged() {
     assert_eq!(roots(&scene.look("public", &[]).1), [2]);
 }
 
+/// A mirror that hides the log silences nobody; what nobody was told is told again.
+#[test]
+fn alarms_reach_the_webhook_or_come_again() {
+    let scene = Scene::new();
+    scene.publisher.append(&["not a signature"]);
+    scene.export();
+    let deaf = ["--webhook", "http://127.0.0.1:1/alarm"];
+    for _ in 0..2 {
+        let (exit, events) = scene.look("public", &deaf);
+        assert_eq!(exit, Some(1), "{events:#?}");
+        assert_eq!(of(&events, "alert").len(), 1, "{events:#?}");
+        assert_eq!(of(&events, "grown").len(), 1, "{events:#?}");
+    }
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!((exit, of(&events, "alert").len()), (Some(1), 1));
+    assert_eq!(scene.look("public", &[]), (Some(0), Vec::new()));
+    fs::remove_file(scene.public("log/view")).unwrap();
+    let (exit, events) = scene.look("public", &[]);
+    assert_eq!(
+        (exit, &of(&events, "alert")[0]["rule"]),
+        (Some(3), &"log/unreadable".into()),
+        "{events:#?}"
+    );
+}
+
 #[test]
 fn changed_entries_and_other_histories_raise_an_alarm_k78() {
     let scene = Scene::new();

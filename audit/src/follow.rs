@@ -29,12 +29,14 @@ use serde::Serialize;
 use tlog::checkpoint::Checkpoint;
 use tlog::hash::Hash;
 use tlog::limits::BUNDLE_BYTES_MAX;
+use tlog::note::Note;
 use tlog::policy::{Policy, Refusal};
 use tlog::split_view::SplitView;
 use tlog::tile::Bundle;
 
 use crate::source::Source;
 pub use entry::Said;
+use place::Leaves;
 pub use place::Place;
 
 /// What was seen of a log, a line each.
@@ -87,7 +89,7 @@ pub enum Event {
 }
 
 impl Event {
-    fn alert(rule: &'static str, text: impl std::fmt::Display, exit: Exit) -> Self {
+    pub(crate) fn alert(rule: &'static str, text: impl std::fmt::Display, exit: Exit) -> Self {
         Self::Alert {
             rule,
             text: text.to_string(),
@@ -122,10 +124,55 @@ const BY_WEIGHT: [Exit; 6] = [
 pub fn worst(events: &[Event]) -> Exit {
     let is_there = |exit: &&Exit| events.iter().any(|event| event.exit() == **exit as u8);
     let found = BY_WEIGHT.iter().rev().find(is_there);
-    found.copied().unwrap_or(Exit::Done)
+    let is_alarm = events.iter().any(|event| event.exit() != 0);
+    let other = if is_alarm { Exit::No } else { Exit::Done };
+    found.copied().unwrap_or(other)
 }
 
-/// Reads what is new of a log, and keeps what was read.
+/// What was seen of a log, and not yet kept.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// In the order of the log; alarms come last.
+    pub events: Vec<Event>,
+    /// Since when a quorum holds the newest state.
+    pub quorum_time: Option<u64>,
+    state: Option<State>,
+}
+
+/// What is kept of a log that was read whole.
+#[derive(Debug)]
+struct State {
+    leaves: Leaves,
+    contents: Contents,
+    checkpoint: Note,
+}
+
+impl Looked {
+    fn alarm(event: Event) -> Self {
+        Self {
+            events: vec![event],
+            ..Self::default()
+        }
+    }
+
+    /// Keeps what was read, so that it is not told again: once whoever has to know has been told.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn keep(&self, place: &Place) -> Result<(), CliError> {
+        let Some(state) = &self.state else {
+            return Ok(());
+        };
+        place.keep_keys(&state.contents.keys)?;
+        place.keep(
+            &state.leaves,
+            &state.contents.unexplained,
+            &state.checkpoint,
+        )
+    }
+}
+
+/// Reads what is new of a log.
 ///
 /// # Errors
 /// [`CliError`] if the mirror or the folder can't be read. That the log is wrong is an event.
@@ -133,7 +180,7 @@ pub fn follow(
     source: &Source,
     place: &Place,
     (policy, latest): (&Policy, u64),
-) -> Result<Vec<Event>, CliError> {
+) -> Result<Looked, CliError> {
     let view = view(source)?.ok_or_else(|| {
         CliError::new(Exit::Undecided, "the mirror has no log")
             .hint("streembit-publisher export writes log/view")
@@ -142,9 +189,9 @@ pub fn follow(
     let before: Option<Checkpoint> = seen.as_ref().and_then(|note| note.text().parse().ok());
     let accepted = match check_log(&view, (policy, latest), before.as_ref(), []) {
         Ok(accepted) => accepted,
-        Err(error) => return Ok(vec![refused(place, policy, &view, error)?]),
+        Err(error) => return refused(place, policy, &view, error).map(Looked::alarm),
     };
-    let newest = accepted.checkpoint;
+    let newest = &accepted.checkpoint;
     let mut leaves = place.leaves(before.as_ref())?;
     let from = leaves.len();
     let mut edge = leaves.edge()?;
@@ -163,7 +210,7 @@ pub fn follow(
     }
     if edge.root() != newest.root {
         let text = "the entries on the mirror are not those of the checkpoint";
-        return Ok(vec![Event::alert("log/entries", text, Exit::No)]);
+        return Ok(Looked::alarm(Event::alert("log/entries", text, Exit::No)));
     }
     events.extend(contents.alerts());
     if newest.size > from {
@@ -175,9 +222,15 @@ pub fn follow(
             },
         );
     }
-    place.keep_keys(&contents.keys)?;
-    place.keep(&leaves, &contents.unexplained, &view.checkpoint)?;
-    Ok(events)
+    Ok(Looked {
+        events,
+        quorum_time: accepted.quorum_time,
+        state: Some(State {
+            leaves,
+            contents,
+            checkpoint: view.checkpoint,
+        }),
+    })
 }
 
 /// How the log has grown, by the mirror's word; `None` if it has none.

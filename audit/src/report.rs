@@ -94,9 +94,10 @@ impl History {
         let place = Place::open(folder.path())?;
         let latest = self.at.as_unix().saturating_add(CLOCK_SKEW_S);
         let mut entries = BTreeMap::new();
-        let events = follow(source, &place, (policy, latest))?;
-        self.exit = worst(&events);
-        for event in events {
+        let looked = follow(source, &place, (policy, latest))?;
+        looked.keep(&place)?;
+        self.exit = worst(&looked.events);
+        for event in looked.events {
             match event {
                 Event::Entry { index, said } => drop(entries.insert(index, said)),
                 Event::Alert { rule, text, .. } => self.alarms.push(format!("{rule}: {text}")),

@@ -23,10 +23,13 @@ pub(crate) fn keep(data_directory: &Path, key: &[u8], view: &SplitView) {
 }
 
 fn write(folder: &Path, key: &DhtKey, view: &SplitView) -> Result<(), PathError> {
-    durable::create_folder(folder)?;
     let path = folder.join(format!("{key}.json"));
+    if path.exists() {
+        return Ok(());
+    }
+    durable::create_folder(folder)?;
     let there = std::fs::read_dir(folder).map_err(|error| PathError::new(folder, error))?;
-    if path.exists() || there.count() >= FILES_MAX {
+    if there.count() >= FILES_MAX {
         return Ok(());
     }
     durable::replace(&path, view.encode().as_bytes(), Access::World)

@@ -5,6 +5,7 @@
 //! log/tile/…             tiles and entry bundles, each written once
 //! log/tree               the newest tree that is on the disk whole: a checkpoint's text, unsigned
 //! log/signed             the newest checkpoint that the log signed, with the cosignatures so far
+//! log/unshown            sizes that were signed and then not shown, because it was cut off: somebody may have cosigned them
 //! log/view               the newest that witnesses enough have cosigned, and how the log has grown to it
 //! log/checkpoint         the same checkpoint: what others are shown
 //! ```
@@ -51,6 +52,9 @@ const TREE: &str = "tree";
 const SIGNED: &str = "signed";
 const CHECKPOINT: &str = "checkpoint";
 const VIEW: &str = "view";
+const UNSHOWN: &str = "unshown";
+/// Bytes of the sizes that were signed since something was shown.
+const UNSHOWN_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why the log can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +200,7 @@ impl Log {
             if before.size == tree.size && note.signed_by(key) == Some(Signed::Note) {
                 return Ok(note);
             }
+            self.remember_unshown(before.size)?;
         }
         let text = tree.to_string();
         let note = Note::unsigned(&text).map_err(|_| damaged(&self.folder.join(TREE), "no text"));
@@ -251,6 +256,7 @@ impl Log {
             &self.view_of(&note, &accepted.checkpoint)?.to_string(),
         )?;
         self.put(CHECKPOINT, &note.to_string())?;
+        durable::remove(&self.folder.join(UNSHOWN)).map_err(LogError::from)?;
         Ok(accepted)
     }
 

@@ -95,9 +95,9 @@ impl Refusal {
         }
     }
 
-    /// Whether it shows that a log has two histories.
+    /// Whether it shows that a log has two histories: a bad proof shows something of whoever sent it alone.
     pub const fn is_fork(self) -> bool {
-        matches!(self, Self::Forked(_) | Self::Inconsistent)
+        matches!(self, Self::Forked(_))
     }
 }
 

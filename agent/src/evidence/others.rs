@@ -74,11 +74,17 @@ impl Question<'_> {
     ) -> Result<bool, CliError> {
         let view = self.view_from(device, sources, (seen, ours)).await?;
         // Whoever has the log's key alone can make evidence, but can't stop devices with it.
-        let counts = self.case.policy.accept(note, self.case.latest).is_ok();
+        let accepted = self.case.policy.accept(note, self.case.latest).ok();
+        let counts = accepted.is_some();
+        let time = accepted.and_then(|accepted| accepted.quorum_time);
+        let age = time.map(|time| self.case.latest.saturating_sub(time));
+        let is_recent = age.is_some_and(|age| age <= device.pin.max_staleness.as_secs());
         let prefix = match view.check(seen, &ours.checkpoint) {
             Ok(()) => return Ok(true),
             Err(Inconsistent::Forked(_, prefix)) => prefix,
-            Err(Inconsistent::Unknown(size)) if is_too_old(&view, size) => return Ok(true),
+            Err(Inconsistent::Unknown(size)) if is_too_old(&view, size) && !is_recent => {
+                return Ok(true);
+            }
             Err(_) => return Ok(!counts),
         };
         let notes = [note, &self.view.checkpoint];

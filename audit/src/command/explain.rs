@@ -6,7 +6,17 @@ use serde_json::{Value, json};
 use super::verify::{Args, look};
 
 /// Rules: what is checked, and who could fake it.
-const RULES: [(&str, &str, &str); 15] = [
+const RULES: [(&str, &str, &str); 19] = [
+    (
+        "pack/product",
+        "the pack is about the product that the pin names",
+        "nobody: it is compared with the auditor's own file",
+    ),
+    (
+        "metadata",
+        "the signed metadata is in force at the time of the check, and fits together",
+        "so many of each role's keys as are needed",
+    ),
     (
         "root/chain",
         "the publisher's keys, from the pin's root to the newest, each signed by enough of those before",
@@ -15,6 +25,16 @@ const RULES: [(&str, &str, &str); 15] = [
     (
         "role/target",
         "the product's role names this image as this release",
+        "so many of the product's keys as are needed",
+    ),
+    (
+        "role/channel",
+        "the release is of the channel that the pin names",
+        "so many of the product's keys as are needed",
+    ),
+    (
+        "role/security-version",
+        "the release is not below the security version that the pin asks for",
         "so many of the product's keys as are needed",
     ),
     (

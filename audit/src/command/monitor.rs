@@ -70,7 +70,6 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
 /// What is watched.
 struct Watch<'a> {
     args: &'a Args,
-    #[cfg(feature = "online")]
     trusted: Trusted,
     policy: Policy,
     source: Source,
@@ -88,7 +87,6 @@ impl<'a> Watch<'a> {
         })?;
         Ok(Self {
             args,
-            #[cfg(feature = "online")]
             trusted,
             policy,
             source: Source::open(&args.published.mirror)?,
@@ -104,26 +102,61 @@ impl<'a> Watch<'a> {
     fn look(&self, output: Output) -> Result<Exit, CliError> {
         let now = UtcTime::from_system(SystemTime::now()).as_unix();
         let latest = now.saturating_add(CLOCK_SKEW_S);
-        let mut events = follow(&self.source, &self.place, (&self.policy, latest))?;
-        let others = self.ask_others(now);
-        // What the log shows is told even if nobody else is reached.
-        events.extend(others.iter().flatten().cloned());
-        for event in &events {
-            output.result(event, line(event))?;
-        }
-        let told = tell(self.args, &events);
-        let exit = worst(&events);
-        for failed in [told, others.map(drop)] {
-            match failed {
-                // An alarm outweighs that the rest wasn't reached.
-                Err(error) if exit != Exit::Done => output.error("streembit-audit", &error),
-                failed => failed?,
+        let (mut events, mut failed) = (Vec::new(), None);
+        match follow(&self.source, &self.place, (&self.policy, latest)) {
+            Ok(mut looked) => {
+                looked.events.extend(self.stale(looked.quorum_time, now));
+                // What nobody was told is told again the next time.
+                match self.tell(&looked.events, output) {
+                    Ok(()) => looked.keep(&self.place)?,
+                    Err(error) => failed = Some(error),
+                }
+                events = looked.events;
+            }
+            // A mirror that hides something is no less than one that shows something wrong.
+            Err(error) => {
+                let alarm = Event::alert("log/unreadable", &error, error.exit);
+                failed = self.tell(std::slice::from_ref(&alarm), output).err();
+                events.push(alarm);
             }
         }
-        if events.is_empty() {
+        match self.ask_others(now) {
+            Ok(others) => {
+                failed = self.tell(&others, output).err().or(failed);
+                events.extend(others);
+            }
+            Err(error) => failed = Some(error),
+        }
+        if events.is_empty() && failed.is_none() {
             output.note("nothing new");
         }
-        Ok(exit)
+        match (worst(&events), failed) {
+            (exit, None) => Ok(exit),
+            (Exit::Done, Some(error)) => Err(error),
+            // An alarm outweighs that the rest wasn't reached.
+            (exit, Some(error)) => {
+                output.error("streembit-audit", &error);
+                Ok(exit)
+            }
+        }
+    }
+
+    /// Prints what was seen, and posts alarms.
+    fn tell(&self, events: &[Event], output: Output) -> Result<(), CliError> {
+        for event in events {
+            output.result(event, line(event))?;
+        }
+        post(self.args, events)
+    }
+
+    fn stale(&self, quorum_time: Option<u64>, now: u64) -> Option<Event> {
+        let waited = now.saturating_sub(quorum_time?);
+        let is_stale = waited > self.trusted.pin.max_staleness.as_secs();
+        let text = format!(
+            "witnesses last cosigned what the mirror shows {} h ago",
+            waited / 3600
+        );
+        is_stale.then(|| Event::alert("log/stale", text, Exit::Stale))
     }
 
     #[cfg(feature = "online")]
@@ -147,7 +180,7 @@ impl<'a> Watch<'a> {
 }
 
 #[cfg(feature = "online")]
-fn tell(args: &Args, events: &[Event]) -> Result<(), CliError> {
+fn post(args: &Args, events: &[Event]) -> Result<(), CliError> {
     let alerts: Vec<&Event> = events.iter().filter(|event| event.exit() != 0).collect();
     match &args.webhook {
         Some(url) if !alerts.is_empty() => crate::source::post(
@@ -159,7 +192,7 @@ fn tell(args: &Args, events: &[Event]) -> Result<(), CliError> {
 }
 
 #[cfg(not(feature = "online"))]
-fn tell(_: &Args, _: &[Event]) -> Result<(), CliError> {
+fn post(_: &Args, _: &[Event]) -> Result<(), CliError> {
     Ok(())
 }
 

@@ -137,6 +137,10 @@ impl Others<'_> {
         if there == version && Sha256::of(shown.canonical()) != *digest {
             return self.two_heads(version, token).map(Some);
         }
+        if shown.header().expires.as_unix() <= self.now {
+            let text = format!("{TIMESTAMP} expired {}", shown.header().expires);
+            return Ok(Some(Event::alert("mirror/expired", text, Exit::Stale)));
+        }
         let waited = self.now.saturating_sub(head.issued);
         if there < version && waited > self.trusted.pin.max_staleness.as_secs() {
             let text = format!(
@@ -176,7 +180,12 @@ impl Others<'_> {
         }
         let latest = self.now.saturating_add(CLOCK_SKEW_S);
         let Ok(accepted) = policy.accept(note, latest) else {
-            return Ok(None);
+            // Whoever has the log's key alone can make others compare with nothing but this.
+            let text = format!(
+                "the log has signed {} entries for others, and too few witnesses",
+                theirs.size
+            );
+            return Ok(Some(Event::alert("log/unwitnessed", text, Exit::No)));
         };
         let since = accepted.quorum_time.unwrap_or(self.now);
         let waited = self.now.saturating_sub(since);

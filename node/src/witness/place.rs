@@ -4,7 +4,7 @@
 //! witness.json              its name, its key, and the logs that it watches
 //! witness.key               its private key
 //! latest/HASH/checkpoint    what it cosigned last of a log; HASH is the SHA-256 of the origin
-//! latest/HASH/evidence      a checkpoint of the same log that doesn't go with it
+//! latest/HASH/evidence      a checkpoint of the same log that has as many entries and another root
 //! mirror.key                the private key of its mirror, if there is one
 //! mirror/HASH/              what the mirror holds of a log
 //! ```

@@ -6,7 +6,6 @@ use cli::durable;
 use cli::exit::Context as _;
 use cli::signer::Signer;
 use cli::{CliError, Exit, Output};
-use tlog::checkpoint::Checkpoint;
 use tlog::limits::POLICY_BYTES_MAX;
 use tlog::note::{Line, Note};
 use tlog::policy::{Accepted, Policy, Refusal};
@@ -119,24 +118,8 @@ impl OpenLog {
     /// # Errors
     /// [`CliError`].
     pub fn sign(&self) -> Result<Note, CliError> {
-        self.show_what_was_cut_off()?;
         let signer = Signer::open(&self.uri)?;
         self.log.sign(&self.key, |text| signer.sign(text))
-    }
-
-    /// Witnesses may have cosigned a checkpoint that was never shown: somebody else may have it from them, and must find
-    /// it in the history that is shown later.
-    fn show_what_was_cut_off(&self) -> Result<(), CliError> {
-        let size = |note: Note| Some(note.text().parse::<Checkpoint>().ok()?.size);
-        let signed = self.log.signed()?.and_then(size);
-        let shown = self.log.checkpoint()?.and_then(size);
-        if signed <= shown || signed == Some(self.log.tree()?.size) {
-            return Ok(());
-        }
-        match self.log.publish(&self.policy, node::clock::unix_now()) {
-            Ok(_) | Err(LogError::Refused(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Asks the witnesses that have an address to cosign.

@@ -51,22 +51,26 @@ pub fn export(open: &OpenLog, index: u64, output: Output) -> Result<Exported, Cl
     let path = open.log.folder().join(POLICY);
     let policy = fs::read_to_string(&path).context(Exit::Usage, path.display())?;
     let policy = sigsum::policy(&policy, key).map_err(|error| refused(&error))?;
-    let other = other(open, key)?;
-    follow(&other, open, shown.size)?;
-    other.sign()?;
-    other.witness(output)?;
-    let published = other.publish();
+    let leaves = log_of_leaves(open, key)?;
+    take_over(&leaves, open, shown.size)?;
+    leaves.sign()?;
+    leaves.witness(output)?;
+    let published = leaves.publish();
     published.map_err(|error| {
         if error.exit != Exit::Quorum {
             return error;
         }
-        let watch = format_args!("streembit witness add-log {}", other.key);
+        let watch = format_args!("streembit witness add-log {}", leaves.key);
         error.hint(format!("its witnesses have to know this log: {watch}"))
     })?;
-    let checkpoint = other.log.checkpoint()?.ok_or(LogError::Unsigned)?;
-    let leaf = Leaf::decode(&other.log.entry(index)?).ok_or(LogError::NoEntry(index))?;
+    let checkpoint = leaves.log.checkpoint()?.ok_or(LogError::Unsigned)?;
+    let leaf = Leaf::decode(&leaves.log.entry(index)?).ok_or(LogError::NoEntry(index))?;
     let witnesses = open.policy.witnesses().iter().map(|party| &party.key);
-    let proof = leaf.proof(&other.log.prove(index, checkpoint)?, &other.key, witnesses);
+    let proof = leaf.proof(
+        &leaves.log.prove(index, checkpoint)?,
+        &leaves.key,
+        witnesses,
+    );
     Ok(Exported {
         proof: proof.map_err(|error| refused(&error))?,
         policy,
@@ -75,10 +79,10 @@ pub fn export(open: &OpenLog, index: u64, output: Output) -> Result<Exported, Cl
 }
 
 /// Takes the entries up to `size` over, as leaves.
-fn follow(other: &OpenLog, open: &OpenLog, size: u64) -> Result<(), CliError> {
+fn take_over(to: &OpenLog, open: &OpenLog, size: u64) -> Result<(), CliError> {
     let signer = Signer::open(&open.uri)?;
     let key = public(open)?;
-    let mut next = other.integrate()?;
+    let mut next = to.integrate()?;
     while next < size {
         let mut leaves = Vec::new();
         for index in next..size.min(next.saturating_add(BATCH)) {
@@ -90,14 +94,14 @@ fn follow(other: &OpenLog, open: &OpenLog, size: u64) -> Result<(), CliError> {
                 Leaf::new(file.as_bytes(), &signature, key).map_err(|error| refused(&error))?;
             leaves.push(leaf.encode());
         }
-        other.log.append(leaves.iter().map(<[u8; _]>::as_slice))?;
-        next = other.integrate()?;
+        to.log.append(leaves.iter().map(<[u8; _]>::as_slice))?;
+        next = to.integrate()?;
     }
     Ok(())
 }
 
 /// The log that Sigsum's tools read: its name follows from its key.
-fn other(open: &OpenLog, key: &PublicKey) -> Result<OpenLog, CliError> {
+fn log_of_leaves(open: &OpenLog, key: &PublicKey) -> Result<OpenLog, CliError> {
     let origin = sigsum::origin(key);
     let name = VerifierKey::new(&origin, Scheme::Note(key.clone()));
     let name = name.context(Exit::No, "log")?;

@@ -85,6 +85,37 @@ fn what_is_appended_can_be_proved_step_by_step() {
     assert!(place.path("tile/2/000.p/1").exists());
 }
 
+/// Witnesses may have cosigned what was cut off before it was shown: whoever has it from them finds it in the view.
+#[test]
+fn what_was_signed_and_not_shown_is_in_the_view() {
+    let place = Place::new();
+    let (log, policy) = (place.log(), policy(&place.verifier()));
+    for more in [0..5, 5..8, 8..9] {
+        place.append(more);
+        log.integrate().unwrap();
+        place.sign().unwrap();
+    }
+    assert_eq!(fs::read_to_string(place.path("unshown")).unwrap(), "5\n8\n");
+    log.publish(&policy, 0).unwrap();
+    assert!(!place.path("unshown").exists());
+    place.append(9..20);
+    log.integrate().unwrap();
+    place.sign().unwrap();
+    let newest = log.publish(&policy, 0).unwrap().checkpoint;
+    assert!(!place.path("unshown").exists());
+    let view = log.view().unwrap().unwrap();
+    let sizes: Vec<u64> = view.prefixes.keys().copied().collect();
+    assert_eq!(sizes, [5, 8, 9]);
+    for size in sizes {
+        let before = Checkpoint {
+            origin: ORIGIN.to_owned(),
+            size,
+            root: root(size),
+        };
+        assert_eq!(view.check(&before, &newest), Ok(()), "{size}");
+    }
+}
+
 #[test]
 fn what_was_integrated_and_not_discarded_is_not_taken_twice() {
     let place = Place::new();

@@ -41,9 +41,10 @@ pub(super) async fn upload(
                 if info.size > tree.size {
                     return Err(format!("it was shown {} entries meanwhile", info.size));
                 }
-                let is_progress = status == 202 && info.next > next;
+                let wanted = info.next.min(tree.size);
+                let is_progress = status == 202 && wanted > next;
                 stalls = if is_progress { 0 } else { stalls + 1 };
-                (next, ticket) = (info.next.min(tree.size), info.ticket);
+                (next, ticket) = (wanted, info.ticket);
             }
             status => return Err(format!("{status}: {:.100}", body.trim())),
         }

@@ -1,6 +1,6 @@
 //! How the log has grown from each tree that was shown before, in one file with the newest checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cli::durable;
 use manifests::evidence::log_view::LogView;
@@ -11,7 +11,7 @@ use tlog::note::Note;
 use tlog::split_view::Prefix;
 use tlog::tree::Tree;
 
-use super::{Log, LogError, VIEW, damaged};
+use super::{CHECKPOINT, Log, LogError, UNSHOWN, UNSHOWN_BYTES_MAX, VIEW, damaged};
 
 impl Log {
     /// What others are shown, if something is.
@@ -26,6 +26,29 @@ impl Log {
         view.map_err(|_| damaged(&path, "no view of a log"))
     }
 
+    /// Remembers that a tree of this size was signed and is not shown before a larger one is signed. Witnesses may have
+    /// cosigned it: who has it from them must find it in the history that is shown later.
+    pub(super) fn remember_unshown(&self, size: u64) -> Result<(), LogError> {
+        let shown = self.checkpoint()?;
+        let shown = shown
+            .map(|note| self.parse(CHECKPOINT, &note))
+            .transpose()?;
+        let mut sizes = self.unshown()?;
+        if shown.is_some_and(|shown| size <= shown.size) || !sizes.insert(size) {
+            return Ok(());
+        }
+        let lines = sizes.iter().map(|size| format!("{size}\n"));
+        self.put(UNSHOWN, &lines.collect::<String>())
+    }
+
+    fn unshown(&self) -> Result<BTreeSet<u64>, LogError> {
+        let path = self.folder.join(UNSHOWN);
+        let bytes = durable::read_if_there(&path, UNSHOWN_BYTES_MAX)?;
+        let text = String::from_utf8(bytes.unwrap_or_default()).ok();
+        let sizes = text.and_then(|text| text.lines().map(|line| line.parse().ok()).collect());
+        sizes.ok_or_else(|| damaged(&path, "no list of sizes"))
+    }
+
     /// How the log has grown to a tree from each that was shown before.
     pub(super) fn view_of(&self, note: &Note, tree: &Checkpoint) -> Result<LogView, LogError> {
         let mut roots: BTreeMap<u64, Hash> = BTreeMap::new();
@@ -36,6 +59,10 @@ impl Log {
             roots.insert(newest.size, newest.root);
         }
         let files = self.files();
+        for size in self.unshown()? {
+            let root = Tree::new(&files, size).root()?;
+            roots.entry(size).or_insert(root);
+        }
         let grown = roots
             .into_iter()
             .rev()

@@ -1,6 +1,8 @@
 //! Asking witnesses for cosignatures, all of them at once: C2SP tlog-witness, and tlog-mirror for those that cosign
 //! what they hold.
 
+use std::time::Duration;
+
 use node::visitor::Visitor;
 use tlog::checkpoint::Checkpoint;
 use tlog::note::{Line, Note, parse_lines};
@@ -9,12 +11,16 @@ use tlog::tree::Tree;
 use tlog::vkey::VerifierKey;
 use tlog::witness::AddCheckpoint;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::endpoint::{Endpoint, Request};
 use super::{Log, LogError, uploads};
 
 /// Requests to one witness: what it knows may have to be heard first, and another submitter may come between.
 const TRIES: usize = 3;
+
+/// A mirror that takes entries for longer than this counts as absent: the next time it goes on where it was.
+const ASK_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What became of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +70,8 @@ pub async fn ask(
         };
         let old = known_size(known, &witness.key);
         requests.spawn(async move {
-            let answer = submission.ask(old).await;
+            let answer = timeout(ASK_TIMEOUT, submission.ask(old)).await;
+            let answer = answer.unwrap_or_else(|_| Err("not done in time".to_owned()));
             let name = submission.witness.name;
             Asked { name, answer }
         });

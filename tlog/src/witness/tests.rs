@@ -90,10 +90,7 @@ fn everything_else_is_refused_with_its_status() {
         assert_eq!(refused(request, seen), refusal);
         assert_eq!(refusal.status(), status);
         assert_eq!(refusal.size().is_some(), status == 409);
-        assert_eq!(
-            refusal.is_fork(),
-            matches!(refusal, Refusal::Forked(_) | Refusal::Inconsistent)
-        );
+        assert_eq!(refusal.is_fork(), matches!(refusal, Refusal::Forked(_)));
     }
     let unknown = request(&Signer::log("other.example", 1), 0, &eight);
     let refusal = unknown
