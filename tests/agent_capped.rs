@@ -57,7 +57,7 @@ mkdir $group
 echo $LIMIT > $group/memory.max
 echo 0 > $group/memory.swap.max
 sh -c 'echo $$ > $0/cgroup.procs; exec /mnt/streembit-agent -q -c /mnt/agent.toml install' $group \
-  > /tmp/said 2>&1 &
+  > /said 2>&1 &
 agent=$!
 renice -n 10 -p $$ > /dev/null
 anon=0
@@ -76,7 +76,7 @@ while true; do
 done 2> /dev/null
 wait $agent
 exit=$?
-sed 's/^/@@ /' /tmp/said
+sed 's/^/@@ /' /said
 echo "@@ exit=$exit written=$written resident=$resident anon=$anon peak=$(cat $group/memory.peak)" \
   $(sed -n 's/^oom_kill /oom_kills=/p' $group/memory.events)
 umount /mnt

@@ -20,12 +20,31 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let scene = Self {
-            publisher: Publisher::empty(),
-        };
-        scene.publisher.ok(&["pin", "-o", "cam.pin"]);
+        Self::of(Publisher::empty(), &[])
+    }
+
+    /// * `pin`: what the auditor's pin asks for.
+    pub(crate) fn of(publisher: Publisher, pin: &[&str]) -> Self {
+        let scene = Self { publisher };
+        let words = [&["pin", "-o", "cam.pin"][..], pin].concat();
+        scene.publisher.ok(&words);
         scene.release("1.0.0");
         scene
+    }
+
+    /// The same publisher with all its keys, and an auditor of its own.
+    pub(crate) fn twin(&self) -> Self {
+        let publisher = self.publisher.twin();
+        publisher.ok(&["pin", "-o", "cam.pin"]);
+        Self { publisher }
+    }
+
+    /// The newest bundle of entries on the mirror.
+    fn entries(&self) -> PathBuf {
+        let files = fs::read_dir(self.public("log/tile/entries/000.p")).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let newest = files.max_by_key(|path| fs::metadata(path).unwrap().len());
+        newest.unwrap()
     }
 
     pub(crate) fn release(&self, version: &str) {
@@ -156,11 +175,7 @@ fn entry_that_its_key_has_not_signed_raises_an_alarm_k71() {
     assert!(key["key"].as_str().unwrap().starts_with("SHA256:"));
     // Of what is there already: another signature of the same key, over something else.
     let bundle = |index: usize| {
-        let tile = fs::read_dir(scene.public("log/tile/entries/000.p")).unwrap();
-        let newest = tile
-            .map(|file| file.unwrap().path())
-            .max_by_key(|path| fs::metadata(path).unwrap().len());
-        let bytes = fs::read(newest.unwrap()).unwrap();
+        let bytes = fs::read(scene.entries()).unwrap();
         let mut rest = &bytes[..];
         let mut entries = std::iter::from_fn(|| {
             let (length, after) = rest.split_first_chunk()?;
@@ -235,19 +250,11 @@ fn alarms_reach_the_webhook_or_come_again() {
 #[test]
 fn changed_entries_and_other_histories_raise_an_alarm_k78() {
     let scene = Scene::new();
-    let twin = Scene {
-        publisher: scene.publisher.twin(),
-    };
+    let twin = scene.twin();
     assert_eq!(scene.look("public", &[]).0, Some(0));
     scene.release("1.1.0");
     // An entry that was changed on the mirror is not the one that was signed.
-    let entries = scene.public("log/tile/entries/000.p");
-    let newest = fs::read_dir(&entries)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let newest = newest
-        .max_by_key(|path| fs::metadata(path).unwrap().len())
-        .unwrap();
+    let newest = scene.entries();
     let good = fs::read(&newest).unwrap();
     let mut bytes = good.clone();
     let last = bytes.len() - 60;

@@ -3,8 +3,10 @@
 
 use std::fs;
 
+use protocol::dht::key::DhtKey;
 use serde_json::Value;
-use support::network::TestNode;
+use support::logged::{Publisher, Witness, record_of};
+use support::network::{TestNode, network, put};
 use support::programs::{Running, run, seed, text};
 
 use crate::audit_monitor::{Scene, of};
@@ -45,11 +47,8 @@ fn head_of_the_network_is_seen_once_and_agrees_with_the_mirror() {
 #[test]
 fn mirror_that_is_shown_another_history_than_the_network_is_found_out_k78() {
     let scene = Scene::new();
-    let twin = Scene {
-        publisher: scene.publisher.twin(),
-    };
+    let twin = scene.twin();
     scene.release("1.1.0");
-    twin.publisher.ok(&["pin", "-o", "cam.pin"]);
     twin.release_of("1.1.0", "for this mirror alone");
     let (_seeder, node) = seeded(&scene);
     let (exit, events) = look(&twin, "public", &node);
@@ -68,11 +67,8 @@ fn mirror_that_is_shown_another_history_than_the_network_is_found_out_k78() {
 #[test]
 fn longer_history_of_a_mirror_is_found_out_k78() {
     let scene = Scene::new();
-    let twin = Scene {
-        publisher: scene.publisher.twin(),
-    };
+    let twin = scene.twin();
     scene.release("1.1.0");
-    twin.publisher.ok(&["pin", "-o", "cam.pin"]);
     twin.publisher
         .append(&["1", "2", "3", "4", "5", "6", "7", "8"]);
     twin.release_of("1.1.0", "for this mirror alone");
@@ -87,9 +83,7 @@ fn longer_history_of_a_mirror_is_found_out_k78() {
 
 #[test]
 fn mirror_that_is_behind_the_network_is_stale_m18() {
-    let scene = Scene::new();
-    let pin = ["pin", "-o", "cam.pin", "--max-staleness", "1s"];
-    scene.publisher.ok(&pin);
+    let scene = Scene::of(Publisher::empty(), &["--max-staleness", "1s"]);
     let old = scene.publisher.path("old");
     support::publisher::copy(&scene.publisher.path("public"), &old);
     scene.release("1.1.0");
@@ -103,6 +97,53 @@ fn mirror_that_is_behind_the_network_is_stale_m18() {
     };
     assert_eq!(exit, Some(4), "{events:#?}");
     assert_eq!(rules(&events), ["mirror/stale"]);
+}
+
+/// A publisher whose log a witness watches.
+fn watched(pin: &[&str]) -> (Scene, Witness) {
+    let (publisher, mut witness) = (Publisher::empty(), Witness::new("w.example/1"));
+    witness.watch(&publisher.key);
+    let [url, _] = witness.start();
+    publisher.set_policy(&[("w", &witness.key, &url)], "all");
+    (Scene::of(publisher, pin), witness)
+}
+
+/// Nothing new comes, and no witness has seen the log of late: that is no less than something wrong.
+#[test]
+fn mirror_that_is_frozen_is_stale_without_a_network_m18() {
+    let (scene, _witness) = watched(&["--max-staleness", "1s"]);
+    let (exit, events) = loop {
+        let looked = scene.look("public", &[]);
+        if looked.0 != Some(0) {
+            break looked;
+        }
+    };
+    assert_eq!(exit, Some(4), "{events:#?}");
+    assert_eq!(rules(&events), ["log/stale"]);
+}
+
+/// Whoever has stolen the log's key signs a size that nobody reaches, so that nobody compares with the honest one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checkpoint_that_no_witness_cosigned_raises_an_alarm_k70() {
+    let nodes = network(2).await;
+    let made = tokio::task::spawn_blocking(|| {
+        let (scene, witness) = watched(&[]);
+        let thief = scene.twin();
+        thief.publisher.append(&["1", "2", "3", "4", "5", "6"]);
+        thief.publisher.log("integrate");
+        thief.publisher.log("sign");
+        let signed = fs::read_to_string(thief.publisher.path("repository/log/signed"));
+        (scene, witness, signed.unwrap())
+    });
+    let (scene, _witness, signed) = made.await.unwrap();
+    let key = scene.publisher.key.parse().unwrap();
+    let record = record_of(&signed, &key);
+    put(&nodes[1], &DhtKey::log_checkpoint(&key), &record).await;
+    let address = nodes[0].address.to_string();
+    let looked = tokio::task::spawn_blocking(move || look(&scene, "public", &address));
+    let (exit, events) = looked.await.unwrap();
+    assert_eq!(exit, Some(1), "{events:#?}");
+    assert_eq!(rules(&events), ["head/none", "log/unwitnessed"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

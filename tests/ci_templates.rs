@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use manifests::attestation::bundle::Bundle;
 use support::logged::Publisher;
 use support::programs::{command, folder, json, repository_root, text};
 
@@ -117,6 +118,20 @@ fn action_for_github_releases_with_provenance_of_its_run() {
     assert!(outputs.contains("pack=evidence.pack\n"), "{outputs}");
     let summary = fs::read_to_string(job.publisher.path("summary")).unwrap();
     assert!(summary.contains("Released 1.0.0"), "{summary}");
+    // What the job's author chose, and what the platform set.
+    let path = "repository/log/evidence/cam-1.0.0.bin/provenance.sigstore.json";
+    let bundle = fs::read(job.publisher.path(path)).unwrap();
+    let bundle = Bundle::parse(&bundle).unwrap();
+    let payload = &bundle.envelope().unwrap().payload;
+    let said: serde_json::Value = serde_json::from_slice(payload).unwrap();
+    let build = &said["predicate"]["buildDefinition"];
+    let chosen: Vec<&String> = build["externalParameters"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(chosen, ["workflow"]);
+    assert_eq!(build["internalParameters"]["github"]["event_name"], "push");
     let verified = job.verified();
     assert_eq!(verified["grade"], "B1");
     let shown = verified.to_string();

@@ -5,17 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use cli::Exit;
-use keys::{Algorithm, SigningKey};
 use manifests::evidence::log_view::LogView;
+use manifests::limits::LOG_VIEW_SIZES_MAX;
 use protocol::dht::key::DhtKey;
-use protocol::dht::log_checkpoint::{self, Seen};
+use protocol::dht::log_checkpoint::Seen;
 use protocol::dht::record::Record;
 use support::device::{Device, Kind, Published, noise};
-use support::logged::{Publisher, Witness};
+use support::logged::{Publisher, Witness, record_of};
 use support::mirror::Mirror;
 use support::network::{TestNode, network, now, until};
 use support::programs::{run, text};
-use tlog::note::Note;
 use tlog::split_view::SplitView;
 use tlog::vkey::VerifierKey;
 
@@ -65,12 +64,7 @@ impl Scene {
 
     /// What somebody has seen, as a record.
     fn token(&self, note: &str) -> Vec<u8> {
-        let note = Note::parse(note.as_bytes()).unwrap();
-        let checkpoint = note.text().parse().unwrap();
-        let seen = Seen::Checkpoint { note, checkpoint };
-        let stranger = SigningKey::generate(Algorithm::P256, &mut cli::keyfile::os_rng());
-        let token = log_checkpoint::sign(&stranger, &self.key(), &seen, now());
-        token.unwrap().into_bytes()
+        record_of(note, &self.key())
     }
 
     /// Somebody has seen this.
@@ -242,6 +236,18 @@ async fn longer_history_that_hides_where_it_parted_is_refused_k78() {
         "{error}"
     );
     assert!((device.slot("a"), device.slot("b")) == before);
+    // Nor do sizes without number that are nobody's: a view that is full of them is no excuse.
+    let text =
+        String::from_utf8(fs::read(scene.other.path("repository/log/view")).unwrap()).unwrap();
+    let (head, note) = text.split_once("\n\n").unwrap();
+    let first = head.lines().nth(1).unwrap();
+    let (_, hashes) = first.split_once(' ').unwrap();
+    let sizes = (0..LOG_VIEW_SIZES_MAX).map(|size| format!("\n{} {hashes}", size + 1_000_000));
+    let header = head.lines().next().unwrap();
+    let full = format!("{header}{}\n\n{note}", sizes.collect::<String>());
+    fs::write(scene.other.path("repository/log/view"), full).unwrap();
+    let (device, checked) = runs(device, "check").await;
+    assert_eq!(checked.unwrap_err().exit, Exit::Undecided);
     // It is remembered, also by a device that nobody tells any more.
     let mut alone = device.twin(&mirror.url());
     alone.asks_both = false;

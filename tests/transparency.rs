@@ -2,8 +2,8 @@
 //! against a publisher with two histories (threats K78).
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 use serde_json::Value;
@@ -150,6 +150,52 @@ fn a_mirror_cosigns_what_it_holds() {
         );
     }
     grows_without_its_disk(&publisher, first, &mirrors, (&held, &address));
+}
+
+/// A witness of the policy asks for ever more than there is, and gives nothing: it counts as absent.
+#[test]
+fn a_mirror_that_is_never_content_holds_nobody_up() {
+    let publisher = Publisher::empty();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            let mut first = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.strip_prefix("content-length: ") {
+                    length = value.trim().parse().unwrap();
+                }
+                if first.is_empty() {
+                    first.clone_from(&line);
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let (status, answer) = match first.contains("add-checkpoint") {
+                true => (200, ""),
+                false => (202, "3\n4\n\n"),
+            };
+            let length = answer.len();
+            let head = format!(
+                "HTTP/1.1 {status} A\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            );
+            let mut stream = reader.into_inner();
+            stream
+                .write_all(format!("{head}{answer}").as_bytes())
+                .unwrap();
+        }
+    });
+    let witness = Witness::new("w.example/1");
+    publisher.set_policy(&[("w", &witness.key, &url)], "all");
+    publisher.append(&["one", "two", "three"]);
+    publisher.log("integrate");
+    publisher.log("sign");
+    let (exit, said) = publisher.refused("witness");
+    assert!(exit == Some(0) && said.contains("takes no more"), "{said}");
+    assert_eq!(publisher.refused("publish").0, Some(7));
 }
 
 /// The mirror was away, and its disk lost a bundle: what is not there is not cosigned.

@@ -110,6 +110,9 @@ impl Event {
     }
 }
 
+/// Keys that are remembered: a publisher has a few in its life.
+const KEYS_MAX: usize = 1024;
+
 /// From the least to the worst: two histories are worse than anything else.
 const BY_WEIGHT: [Exit; 6] = [
     Exit::Undecided,
@@ -293,12 +296,24 @@ impl Contents {
         if !read.is_signed() {
             let text = format!("entry {index} bears no signature of the key that it names");
             events.push(Event::alert("log/signature", text, Exit::No));
-        } else if self.keys.insert(read.key.ssh_fingerprint()) {
-            let key = read.key.ssh_fingerprint();
-            events.push(Event::Key { index, key });
+        } else {
+            events.extend(self.first_of(index, read.key.ssh_fingerprint()));
         }
         events.extend(self.look_up(source, index, read.digest)?);
         Ok(events)
+    }
+
+    /// Says that a key has signed for the first time.
+    fn first_of(&mut self, index: u64, key: String) -> Option<Event> {
+        if self.keys.contains(&key) {
+            return None;
+        }
+        if self.keys.len() >= KEYS_MAX {
+            let text = format!("entry {index}: more than {KEYS_MAX} keys have signed entries");
+            return Some(Event::alert("log/keys", text, Exit::No));
+        }
+        self.keys.insert(key.clone());
+        Some(Event::Key { index, key })
     }
 
     fn look_up(

@@ -78,7 +78,7 @@ impl Question<'_> {
         let counts = accepted.is_some();
         let time = accepted.and_then(|accepted| accepted.quorum_time);
         let age = time.map(|time| self.case.latest.saturating_sub(time));
-        let is_recent = age.is_some_and(|age| age <= device.pin.max_staleness.as_secs());
+        let is_recent = age.is_none_or(|age| age <= device.pin.max_staleness.as_secs());
         let prefix = match view.check(seen, &ours.checkpoint) {
             Ok(()) => return Ok(true),
             Err(Inconsistent::Forked(_, prefix)) => prefix,

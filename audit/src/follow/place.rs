@@ -33,8 +33,8 @@ const HEAD_BYTES_MAX: u64 = 128;
 #[cfg(feature = "online")]
 const OTHER_HEAD: &str = "head-fork.jws";
 const KEYS: &str = "keys";
-/// Bytes of the list of keys: a log that anybody may write to has more, and is no publisher's.
-const KEYS_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of the list of keys, of which there are 1024 at most.
+const KEYS_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of the list of what isn't explained.
 const UNEXPLAINED_BYTES_MAX: u64 = 16 << 20;
 

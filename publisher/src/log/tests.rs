@@ -95,7 +95,7 @@ fn what_was_signed_and_not_shown_is_in_the_view() {
         log.integrate().unwrap();
         place.sign().unwrap();
     }
-    assert_eq!(fs::read_to_string(place.path("unshown")).unwrap(), "5\n8\n");
+    assert_eq!(fs::read_to_string(place.path("unshown")).unwrap(), "8\n5\n");
     log.publish(&policy, 0).unwrap();
     assert!(!place.path("unshown").exists());
     place.append(9..20);

@@ -37,7 +37,9 @@ impl Log {
         if shown.is_some_and(|shown| size <= shown.size) || !sizes.insert(size) {
             return Ok(());
         }
-        let lines = sizes.iter().map(|size| format!("{size}\n"));
+        // A view has no room for more.
+        let newest = sizes.iter().rev().take(LOG_VIEW_SIZES_MAX);
+        let lines = newest.map(|size| format!("{size}\n"));
         self.put(UNSHOWN, &lines.collect::<String>())
     }
 
