@@ -4,6 +4,7 @@
 use std::fs;
 
 use protocol::dht::key::DhtKey;
+use protocol::dht::log_checkpoint::Subject;
 use serde_json::Value;
 use support::logged::{Publisher, Witness, record_of};
 use support::network::{TestNode, network, put};
@@ -136,9 +137,9 @@ async fn checkpoint_that_no_witness_cosigned_raises_an_alarm_k70() {
         (scene, witness, signed.unwrap())
     });
     let (scene, _witness, signed) = made.await.unwrap();
-    let key = scene.publisher.key.parse().unwrap();
-    let record = record_of(&signed, &key);
-    put(&nodes[1], &DhtKey::log_checkpoint(&key), &record).await;
+    let log = Subject::of(scene.publisher.key.parse().unwrap());
+    let record = record_of(&signed, &log);
+    put(&nodes[1], &DhtKey::log_checkpoint(&log), &record).await;
     let address = nodes[0].address.to_string();
     let looked = tokio::task::spawn_blocking(move || look(&scene, "public", &address));
     let (exit, events) = looked.await.unwrap();

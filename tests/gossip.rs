@@ -8,13 +8,12 @@ use cli::Exit;
 use manifests::evidence::log_view::LogView;
 use manifests::limits::LOG_VIEW_SIZES_MAX;
 use protocol::dht::key::DhtKey;
-use protocol::dht::log_checkpoint::Seen;
-use protocol::dht::record::Record;
+use protocol::dht::log_checkpoint::{Seen, Subject};
 use support::device::{Device, Kind, Published, noise};
 use support::logged::{Publisher, Witness, record_of};
 use support::mirror::Mirror;
 use support::network::{TestNode, network, now, until};
-use support::programs::{run, text};
+use support::programs::{Running, run, text};
 use tlog::split_view::SplitView;
 use tlog::vkey::VerifierKey;
 
@@ -29,13 +28,19 @@ struct Scene {
 impl Scene {
     /// Both histories have release 2.0.0 in common, and as many entries of their own.
     async fn new(policy: impl FnOnce(&Publisher) -> String) -> Self {
+        let scene = Self::in_common(policy).await;
+        release(&scene.publisher, "2.1.0", "2.1.0");
+        scene
+    }
+
+    /// Neither history has entries of its own.
+    async fn in_common(policy: impl FnOnce(&Publisher) -> String) -> Self {
         let published = Published::shared(Kind::Raw);
         let publisher = Publisher::copy_of(&published.repository());
         let policy = policy(&publisher);
         fs::write(publisher.path("repository/log/policy"), policy).unwrap();
         release(&publisher, "2.0.0", "2.0.0");
         let other = publisher.twin();
-        release(&publisher, "2.1.0", "2.1.0");
         Self {
             published,
             publisher,
@@ -49,7 +54,11 @@ impl Scene {
     }
 
     fn dht_key(&self) -> DhtKey {
-        DhtKey::log_checkpoint(&self.key())
+        DhtKey::log_checkpoint(&self.subject())
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::of(self.key())
     }
 
     /// A device that asks a mirror for releases, and the network what others have seen.
@@ -64,7 +73,7 @@ impl Scene {
 
     /// What somebody has seen, as a record.
     fn token(&self, note: &str) -> Vec<u8> {
-        record_of(note, &self.key())
+        record_of(note, &self.subject())
     }
 
     /// Somebody has seen this.
@@ -79,10 +88,7 @@ impl Scene {
 
     async fn seen(&self) -> Option<Seen> {
         let found = self.nodes[2].handle.get(self.dht_key()).await.unwrap();
-        match found.best {
-            Some((Record::LogCheckpoint(found), _)) => Some(found.seen),
-            _ => None,
-        }
+        found.seen().next()
     }
 
     /// Whether a file is evidence to anybody who has the log's key.
@@ -310,4 +316,141 @@ async fn history_that_no_witness_cosigned_stops_nobody_and_is_told_k78() {
     assert!(journal.iter().any(|entry| entry.event == "split-view"));
     let told = async || matches!(scene.seen().await, Some(Seen::SplitView(_))).then_some(());
     until("the network knows of both", told).await;
+}
+
+/// A log that two witnesses watch, either of whom is enough.
+struct Either {
+    scene: Scene,
+    witnesses: [Witness; 2],
+}
+
+impl Either {
+    /// Each history has a release that one witness alone has seen.
+    async fn new() -> Self {
+        let mut witnesses = ["w.example/1", "v.example/1"].map(Witness::new);
+        let urls = witnesses
+            .each_mut()
+            .map(|witness| witness.start()[0].clone());
+        let scene = Scene::in_common(|publisher| {
+            for witness in &witnesses {
+                witness.watch(&publisher.key);
+            }
+            policy(publisher, &witnesses, &urls)
+        })
+        .await;
+        let pin = scene.publisher.path("device.pin");
+        scene.publisher.ok(&["pin", "-o", pin.to_str().unwrap()]);
+        let nobody = "http://127.0.0.1:1".to_owned();
+        let [first, second] = &urls;
+        let sides = [
+            (&scene.publisher, [first.clone(), nobody.clone()], "2.1.0"),
+            (
+                &scene.other,
+                [nobody, second.clone()],
+                "for one device alone",
+            ),
+        ];
+        for (side, urls, label) in sides {
+            let policy = policy(side, &witnesses, &urls);
+            fs::write(side.path("repository/log/policy"), policy).unwrap();
+            release(side, "2.1.0", label);
+        }
+        Self { scene, witnesses }
+    }
+
+    fn subject(&self, witness: usize) -> Subject {
+        Subject {
+            log: self.scene.key(),
+            witness: Some(self.witnesses[witness].key.parse().unwrap()),
+        }
+    }
+}
+
+fn policy(publisher: &Publisher, witnesses: &[Witness; 2], urls: &[String; 2]) -> String {
+    let [w, v] = witnesses;
+    let named = [("w", &w.key[..], &urls[0][..]), ("v", &v.key, &urls[1])];
+    publisher.set_policy(&named, "any");
+    fs::read_to_string(publisher.path("repository/log/policy")).unwrap()
+}
+
+/// A publisher shows one device a release that a witness cosigned, who was not shown the other one. It also puts a
+/// checkpoint that is larger than all others where everybody looks. The first witness has told the network itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_witness_cosigned_is_heard_whatever_the_log_signs_k78() {
+    let mut either = Either::new().await;
+    // The witness was no part of this network before: what it cosigned it tells when it starts.
+    either.witnesses[0].stop();
+    let [_, address] = either.witnesses[0].start();
+    let scene = &either.scene;
+    scene.nodes[0]
+        .handle
+        .dial(address.parse().unwrap())
+        .await
+        .unwrap();
+    let subject = DhtKey::log_checkpoint(&either.subject(0));
+    let told = async || {
+        let found = scene.nodes[2].handle.get(subject).await.unwrap();
+        found.seen().next()
+    };
+    let told = until("the network knows what the witness cosigned", told).await;
+    let Seen::Checkpoint {
+        checkpoint: honest, ..
+    } = told
+    else {
+        panic!("{told:?}");
+    };
+    let thief = scene.other.twin();
+    thief.append(&["1", "2", "3", "4", "5", "6", "7", "8"]);
+    thief.log("integrate");
+    thief.log("sign");
+    let huge = fs::read_to_string(thief.path("repository/log/signed")).unwrap();
+    assert!(size(&huge) > honest.size);
+    scene.tell(&huge).await;
+    let mirror = Mirror::start(&scene.other.path("repository"));
+    let pin = scene.publisher.path("device.pin");
+    let mut device = Device::pinned(&scene.published, &mirror.url(), &pin, "cam-r3");
+    device.bootstrap = Some(scene.nodes[1].address.to_string());
+    device.asks_both = true;
+    let before = (device.slot("a"), device.slot("b"));
+    let (device, installed) = runs(device, "install").await;
+    let error = installed.unwrap_err();
+    assert_eq!(error.exit, Exit::Equivocation, "{error}");
+    assert!((device.slot("a"), device.slot("b")) == before);
+    assert!(scene.is_evidence(&device.data("trusted/evidence/split-view.json")));
+    // Nor is it silent about who signs where no witness looks.
+    let journal = device.journal();
+    assert!(journal.iter().any(|entry| entry.event == "log-unwitnessed"));
+}
+
+/// Somebody signs with the log's key what its folder has never seen: the publisher's seeder says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seeder_says_that_somebody_else_signs_with_the_log_key_k70() {
+    let scene = Scene::new(alone).await;
+    scene
+        .other
+        .append(&["1", "2", "3", "4", "5", "6", "7", "8"]);
+    scene.other.log("integrate");
+    scene.other.log("sign");
+    let signed = fs::read_to_string(scene.other.path("repository/log/signed")).unwrap();
+    scene.tell(&signed).await;
+    let log = scene.publisher.path("seed.log");
+    let (address, folder) = (scene.nodes[0].address.to_string(), scene.publisher.folder());
+    let words = [
+        "seed",
+        "--no-mdns",
+        "--listen",
+        "/ip4/127.0.0.1/tcp/0",
+        "--bootstrap",
+        &address,
+    ];
+    let _seeder = Running::start_logged("streembit-publisher", &words, folder, &log);
+    let warned = until("the seeder warns", async || {
+        let log = fs::read_to_string(&log).ok()?;
+        log.contains("somebody else has the log's key")
+            .then_some(log)
+    });
+    let (seen, signed) = (size(&signed), size(&checkpoint(&scene.publisher)));
+    let says = format!("has seen {seen} entries, and this folder has signed {signed}");
+    let warned = warned.await;
+    assert!(warned.contains(&says), "{warned}");
 }

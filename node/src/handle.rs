@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use protocol::dht::key::DhtKey;
+use protocol::dht::log_checkpoint::Seen;
 use protocol::dht::record::Record;
 use serde::Serialize;
 use tlog::split_view::SplitView;
@@ -63,6 +64,18 @@ pub struct Found {
     pub valid: usize,
     /// How many answers broke the rules.
     pub invalid: usize,
+}
+
+impl Found {
+    /// What was seen of a transparency log, if that was looked up.
+    pub fn seen(self) -> impl Iterator<Item = Seen> {
+        let evidence = self.split_view.map(Seen::SplitView);
+        let best = match self.best {
+            Some((Record::LogCheckpoint(found), _)) => Some(found.seen),
+            _ => None,
+        };
+        evidence.into_iter().chain(best)
+    }
 }
 
 /// A command for the loop.

@@ -5,10 +5,12 @@
 //! * `uploads`: entries as they come
 //! * [`http`]: C2SP tlog-witness and tlog-mirror over HTTP
 //! * [`streams`]: the same bytes over the network of nodes
+//! * `announce`: tells that network what was cosigned
 //!
 //! What it cosigned last is on its disk before it answers, and a log is looked up and written by one request at a
 //! time, so that no crash and no race makes it cosign two histories.
 
+mod announce;
 pub mod http;
 mod mirror;
 pub mod place;
@@ -23,7 +25,7 @@ use tlog::checkpoint::Checkpoint;
 use tlog::note::{self, Line, Note};
 use tlog::vkey::VerifierKey;
 use tlog::witness::{AddCheckpoint, Latest, Refusal, SIZE_TYPE};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::clock::unix_now;
 use mirror::Mirror;
@@ -33,6 +35,8 @@ use place::{Place, PlaceError};
 const REQUESTS_MAX: usize = 64;
 /// Uploads to the mirror at a time: each has up to a full bundle (16 MiB) in memory, from whomever it comes.
 const UPLOADS_MAX: usize = 4;
+/// Checkpoints that wait to be announced; if more come at once, the oldest aren't.
+const ANNOUNCED_MAX: usize = 256;
 /// The type of a body that people read.
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
@@ -76,6 +80,7 @@ struct Core {
     key: VerifierKey,
     signing: SigningKey,
     mirror: Option<Mirror>,
+    cosigned: broadcast::Sender<(VerifierKey, Note)>,
 }
 
 /// A witness that runs; clones are the same one.
@@ -110,6 +115,7 @@ impl Witness {
             key,
             signing,
             mirror,
+            cosigned: broadcast::Sender::new(ANNOUNCED_MAX),
         };
         Ok(Self {
             core: Arc::new(Mutex::new(core)),
@@ -219,6 +225,11 @@ impl Core {
             size = checkpoint.size,
             "cosigned"
         );
+        let mut signers = logs.into_iter();
+        if let Some(log) = signers.find(|log| note.signed_by(log).is_some()) {
+            // Nobody may be listening.
+            drop(self.cosigned.send((log, note)));
+        }
         Ok(Ok(line))
     }
 
@@ -226,6 +237,16 @@ impl Core {
         // The key is one that cosigns: see `Place::key`.
         let message = note::message(&self.key, note.text(), now).unwrap_or_default();
         Line::new(&self.key, now, &self.signing.sign(&message))
+    }
+
+    /// What was cosigned last of each log that is watched.
+    fn before(&self) -> Vec<(VerifierKey, Note)> {
+        let logs = self.place.logs().unwrap_or_default();
+        let cosigned = logs.into_iter().filter_map(|log| {
+            let (note, _) = self.place.cosigned(log.name()).ok()??;
+            Some((log, note))
+        });
+        cosigned.collect()
     }
 
     /// A log has signed a tree that doesn't go with what it showed before: that must not be lost.

@@ -4,26 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keys::{Algorithm, SigningKey};
-use protocol::dht::log_checkpoint::{self, Seen};
+use protocol::dht::log_checkpoint::{self, Subject};
 use serde_json::Value;
 use tempfile::TempDir;
 use tlog::log_proof::LogProof;
 use tlog::note::Note;
 use tlog::policy::Policy;
-use tlog::vkey::VerifierKey;
 
 use crate::programs::{Running, json, run, text};
 
 /// The log's name.
 pub const ORIGIN: &str = "fwlog.acme.example";
 
-/// A record that anybody may put: that the log has signed this note.
-pub fn record_of(note: &str, log: &VerifierKey) -> Vec<u8> {
-    let note = Note::parse(note.as_bytes()).unwrap();
-    let checkpoint = note.text().parse().unwrap();
-    let seen = Seen::Checkpoint { note, checkpoint };
+/// A record that anybody may put: that the subject has signed this note.
+pub fn record_of(note: &str, subject: &Subject) -> Vec<u8> {
+    let seen = subject.seen(Note::parse(note.as_bytes()).unwrap());
     let stranger = SigningKey::generate(Algorithm::P256, &mut cli::keyfile::os_rng());
-    let token = log_checkpoint::sign(&stranger, log, &seen, node::clock::unix_now());
+    let token = log_checkpoint::sign(&stranger, subject, &seen.unwrap(), node::clock::unix_now());
     token.unwrap().into_bytes()
 }
 

@@ -1,23 +1,21 @@
 //! What others have seen of the log: devices compare their checkpoints through the network, so that a log which shows one
 //! of them another history is found out by both.
 
-use cli::exit::Context as _;
-use cli::{CliError, Exit, keyfile};
+mod network;
+
+use cli::{CliError, Exit};
 use manifests::evidence::log_view::{Inconsistent, LogView};
 use manifests::limits::LOG_VIEW_SIZES_MAX;
-use node::NodeHandle;
-use protocol::dht::key::DhtKey;
-use protocol::dht::log_checkpoint::{self, Seen};
-use protocol::dht::record::Record;
+use protocol::dht::log_checkpoint::Subject;
 use tlog::checkpoint::Checkpoint;
 use tlog::note::Note;
+use tlog::policy::{Accepted, Refusal};
 use tlog::split_view::SplitView;
-use tlog::vkey::VerifierKey;
 
+use self::network::{Network, Ours, keep};
 use super::Case;
 use super::log::parse_view;
 use crate::device::Device;
-use crate::receipts::KEY_FILE;
 use crate::source::Sources;
 use crate::trust::seen::Ahead;
 
@@ -25,12 +23,6 @@ use crate::trust::seen::Ahead;
 pub(super) struct Question<'a> {
     pub(super) case: &'a Case<'a>,
     pub(super) view: &'a LogView,
-}
-
-/// Our newest checkpoint.
-struct Ours<'a> {
-    log: &'a VerifierKey,
-    checkpoint: Checkpoint,
 }
 
 impl Question<'_> {
@@ -44,14 +36,14 @@ impl Question<'_> {
             return Ok(());
         };
         let heard = match &sources.node {
-            Some(node) => self.hear(device, node, &ours).await?,
-            None => None,
+            Some(node) => Network { node, ours: &ours }.hear(device).await?,
+            None => Vec::new(),
         };
         let known = device.trust.seen().ahead()?;
         let known = known.and_then(|ahead| Some((read(&ahead.note)?, ahead.since)));
         let known = known.into_iter().map(|(seen, since)| (seen, Some(since)));
         let mut unshown = Vec::new();
-        for (seen, since) in known.chain(heard.map(|seen| (seen, None))) {
+        for (seen, since) in known.chain(heard.into_iter().map(|seen| (seen, None))) {
             if !self.is_shown(device, sources, (&seen, &ours)).await? {
                 unshown.push((seen, since));
             }
@@ -70,11 +62,11 @@ impl Question<'_> {
         &self,
         device: &mut Device,
         sources: &Sources,
-        ((note, seen), ours): (&(Note, Checkpoint), &Ours<'_>),
+        ((note, seen), ours): (&(Note, Checkpoint), &Ours),
     ) -> Result<bool, CliError> {
         let view = self.view_from(device, sources, (seen, ours)).await?;
         // Whoever has the log's key alone can make evidence, but can't stop devices with it.
-        let accepted = self.case.policy.accept(note, self.case.latest).ok();
+        let accepted = self.accept(device, (note, seen), ours)?;
         let counts = accepted.is_some();
         let time = accepted.and_then(|accepted| accepted.quorum_time);
         let age = time.map(|time| self.case.latest.saturating_sub(time));
@@ -88,12 +80,12 @@ impl Question<'_> {
             Err(_) => return Ok(!counts),
         };
         let notes = [note, &self.view.checkpoint];
-        let Ok(found) = SplitView::between(notes, prefix, ours.log) else {
+        let Ok(found) = SplitView::between(notes, prefix, &ours.log) else {
             return Ok(true);
         };
         let path = keep(device, &found)?;
         if let Some(node) = &sources.node {
-            tell(device, node, ours, &Seen::SplitView(found)).await;
+            Network { node, ours }.tell_evidence(device, &found).await;
         }
         if counts {
             return Err(equivocation(&path));
@@ -101,12 +93,31 @@ impl Question<'_> {
         Ok(true)
     }
 
+    /// Whether the policy accepts what others saw. That no witness has cosigned more than we are shown is noted:
+    /// somebody signs with the log's key where nobody watches.
+    fn accept(
+        &self,
+        device: &mut Device,
+        (note, seen): (&Note, &Checkpoint),
+        ours: &Ours,
+    ) -> Result<Option<Accepted>, CliError> {
+        match self.case.policy.accept(note, self.case.latest) {
+            Ok(accepted) => return Ok(Some(accepted)),
+            Err(Refusal::Quorum(names)) if names.is_empty() && seen.size > ours.checkpoint.size => {
+                let why = "the log has signed a checkpoint for others that no witness cosigned";
+                device.record_refusal("log-unwitnessed", why, Exit::Quorum)?;
+            }
+            Err(_) => {}
+        }
+        Ok(None)
+    }
+
     /// How our log has grown from what others saw: what comes with a head tells the newest sizes alone.
     async fn view_from(
         &self,
         device: &Device,
         sources: &Sources,
-        (seen, ours): (&Checkpoint, &Ours<'_>),
+        (seen, ours): (&Checkpoint, &Ours),
     ) -> Result<LogView, CliError> {
         let checked = self.view.check(seen, &ours.checkpoint);
         if matches!(checked, Err(Inconsistent::Unknown(_)))
@@ -120,58 +131,21 @@ impl Question<'_> {
         Ok(self.view.clone())
     }
 
-    fn ours(&self) -> Option<Ours<'_>> {
+    fn ours(&self) -> Option<Ours> {
         let (_, checkpoint) = read(&self.view.checkpoint.to_string())?;
         let mut logs = self.case.policy.logs().iter();
         let log = logs.find(|log| log.name == checkpoint.origin)?;
+        let witnesses = self.case.policy.witnesses().iter();
+        let keys = std::iter::once(log).chain(witnesses);
         Some(Ours {
-            log: &log.key,
+            log: log.key.clone(),
+            subjects: Subject::all(&log.key, &self.case.policy),
+            note: self
+                .view
+                .checkpoint
+                .reassembled(keys.map(|party| &party.key)),
             checkpoint,
         })
-    }
-
-    /// The largest checkpoint that others have seen. Evidence that they found is kept.
-    async fn hear(
-        &self,
-        device: &mut Device,
-        node: &NodeHandle,
-        ours: &Ours<'_>,
-    ) -> Result<Option<(Note, Checkpoint)>, CliError> {
-        let key = DhtKey::log_checkpoint(ours.log);
-        let found = node.get(key).await.context(Exit::No, "node")?;
-        if let Some(view) = &found.split_view {
-            keep(device, view)?;
-            tell(device, node, ours, &Seen::SplitView(view.clone())).await;
-        }
-        let seen = match found.best {
-            Some((Record::LogCheckpoint(found), _)) => Some(found.seen),
-            _ => None,
-        };
-        match seen {
-            Some(Seen::SplitView(view)) => {
-                keep(device, &view)?;
-                Ok(None)
-            }
-            Some(Seen::Checkpoint { note, checkpoint }) => {
-                if checkpoint.size < ours.checkpoint.size {
-                    tell(device, node, ours, &self.seen(ours)).await;
-                }
-                Ok(Some((note, checkpoint)))
-            }
-            None => {
-                tell(device, node, ours, &self.seen(ours)).await;
-                Ok(None)
-            }
-        }
-    }
-
-    fn seen(&self, ours: &Ours<'_>) -> Seen {
-        let witnesses = self.case.policy.witnesses().iter().map(|party| &party.key);
-        let keys = std::iter::once(ours.log).chain(witnesses);
-        Seen::Checkpoint {
-            note: self.view.checkpoint.reassembled(keys),
-            checkpoint: ours.checkpoint.clone(),
-        }
     }
 
     /// What others have seen must be shown to us: at once if our log is larger, and in time if it isn't.
@@ -179,7 +153,7 @@ impl Question<'_> {
         &self,
         device: &Device,
         (unshown, since): (Option<(Note, Checkpoint)>, Option<u64>),
-        ours: &Ours<'_>,
+        ours: &Ours,
     ) -> Result<(), CliError> {
         let (clock, files) = (device.clock()?, device.trust.seen());
         let Some((note, seen)) = unshown else {
@@ -234,39 +208,4 @@ fn read(text: &str) -> Option<(Note, Checkpoint)> {
     let note = Note::parse(text.as_bytes()).ok()?;
     let checkpoint = note.text().parse().ok()?;
     Some((note, checkpoint))
-}
-
-/// Keeps evidence, and says so once.
-fn keep(device: &mut Device, view: &SplitView) -> Result<String, CliError> {
-    let path = device.trust.seen().keep_evidence(&view.encode())?;
-    let why = format!("the log shows two histories: {path}");
-    device.record_refusal("split-view", &why, Exit::Equivocation)?;
-    Ok(path)
-}
-
-/// Tells the network. That it isn't reached is no fault of ours.
-async fn tell(device: &Device, node: &NodeHandle, ours: &Ours<'_>, seen: &Seen) {
-    if let Err(error) = try_tell(device, node, ours, seen).await {
-        tracing::debug!(error, "what we saw of the log is not told");
-    }
-}
-
-async fn try_tell(
-    device: &Device,
-    node: &NodeHandle,
-    ours: &Ours<'_>,
-    seen: &Seen,
-) -> Result<(), String> {
-    let clock = device.clock().map_err(|error| error.to_string())?;
-    if clock.is_wrong() {
-        return Err("the clock is wrong".to_owned());
-    }
-    let path = device.config.data_directory.join(KEY_FILE);
-    let key = keyfile::open(&format!("file:{}", path.display()));
-    let key = key.map_err(|error| error.to_string())?;
-    let token = log_checkpoint::sign(&key, ours.log, seen, clock.now());
-    let token = token.map_err(|error| error.to_string())?;
-    let put = node.put(DhtKey::log_checkpoint(ours.log), token.into_bytes());
-    let told = put.await.map_err(|error| error.to_string())?;
-    told.map(|_| ())
 }

@@ -10,12 +10,13 @@ use manifests::limits::TIMESTAMP_BYTES_MAX;
 use manifests::root::{Role, Root};
 use manifests::timestamp::Timestamp;
 use protocol::dht::key::DhtKey;
-use protocol::dht::log_checkpoint::Seen;
+use protocol::dht::log_checkpoint::{Sightings, Subject};
 use protocol::dht::record::Record;
 use protocol::dht::release_head::ReleaseHead;
 use tlog::checkpoint::Checkpoint;
 use tlog::limits::CLOCK_SKEW_S;
-use tlog::policy::{Party, Policy};
+use tlog::note::Note;
+use tlog::policy::{Party, Policy, Refusal};
 use tlog::split_view::SplitView;
 
 use super::{Event, Place, view};
@@ -64,14 +65,16 @@ impl Others<'_> {
         let ours: Checkpoint = view.checkpoint.text().parse().context(Exit::No, "log")?;
         let mut logs = policy.logs().iter();
         if let Some(log) = logs.find(|log| log.name == ours.origin) {
-            let found = network.get(DhtKey::log_checkpoint(&log.key))?;
-            let seen = match (found.split_view, found.best) {
-                (Some(view), _) => Some(Seen::SplitView(view)),
-                (None, Some((Record::LogCheckpoint(found), _))) => Some(found.seen),
-                (None, _) => None,
-            };
-            if let Some(seen) = seen {
-                events.extend(self.log(&seen, (&view, &ours), (policy, log))?);
+            let mut sightings = Sightings::default();
+            for subject in Subject::all(&log.key, policy) {
+                let found = network.get(DhtKey::log_checkpoint(&subject))?;
+                found.seen().for_each(|seen| sightings.add(seen));
+            }
+            if let Some(found) = &sightings.split_view {
+                events.push(self.two_histories(found)?);
+            }
+            for seen in &sightings.checkpoints {
+                events.extend(self.log(seen, (&view, &ours), (policy, log))?);
             }
         }
         Ok(events)
@@ -161,14 +164,10 @@ impl Others<'_> {
     /// What others have seen of the log is compared with what the mirror shows.
     fn log(
         &self,
-        seen: &Seen,
+        (note, theirs): &(Note, Checkpoint),
         (view, ours): (&LogView, &Checkpoint),
         (policy, log): (&Policy, &Party),
     ) -> Result<Option<Event>, CliError> {
-        let (note, theirs) = match seen {
-            Seen::SplitView(found) => return self.two_histories(found).map(Some),
-            Seen::Checkpoint { note, checkpoint } => (note, checkpoint),
-        };
         if theirs.size <= ours.size {
             // All entries were read: whatever the mirror says of the log's growth, this is what it was.
             let prefix = self.place.prefix(theirs, ours)?;
@@ -179,13 +178,19 @@ impl Others<'_> {
                 .transpose();
         }
         let latest = self.now.saturating_add(CLOCK_SKEW_S);
-        let Ok(accepted) = policy.accept(note, latest) else {
-            // Whoever has the log's key alone can make others compare with nothing but this.
-            let text = format!(
-                "the log has signed {} entries for others, and too few witnesses",
-                theirs.size
-            );
-            return Ok(Some(Event::alert("log/unwitnessed", text, Exit::No)));
+        let accepted = match policy.accept(note, latest) {
+            Ok(accepted) => accepted,
+            // Witnesses tell at once what they cosigned; a quorum may be on its way.
+            Err(Refusal::Quorum(names)) if !names.is_empty() => {
+                return Ok(Some(Event::Ahead { size: theirs.size }));
+            }
+            Err(_) => {
+                let text = format!(
+                    "the log has signed {} entries for others, and no witness has cosigned them",
+                    theirs.size
+                );
+                return Ok(Some(Event::alert("log/unwitnessed", text, Exit::No)));
+            }
         };
         let since = accepted.quorum_time.unwrap_or(self.now);
         let waited = self.now.saturating_sub(since);

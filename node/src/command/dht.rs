@@ -13,7 +13,7 @@ use super::asking::{ask, word};
 pub enum Command {
     /// Look a record up, verify every answer, print the newest
     Get {
-        /// 64 hex digits, account:NODE_ID, release:PUBLISHER_ID/CHANNEL or log:VKEY
+        /// 64 hex digits, account:NODE_ID, release:PUBLISHER_ID/CHANNEL, 'log:VKEY' or 'log:VKEY WITNESS_VKEY'
         key: String,
         /// The running node
         #[command(flatten)]
@@ -51,7 +51,7 @@ pub fn run(command: &Command, output: Output) -> Result<Exit, CliError> {
 fn parse_key(text: &str) -> Result<DhtKey, CliError> {
     let usage = || {
         CliError::new(Exit::Usage, format_args!("{text:?} is no DHT key"))
-            .hint("64 hex digits, account:NODE_ID, release:PUBLISHER_ID/CHANNEL or log:VKEY")
+            .hint("64 hex digits, account:NODE_ID, release:PUBLISHER_ID/CHANNEL, 'log:VKEY' or 'log:VKEY WITNESS_VKEY'")
     };
     let digest = |text: &str| {
         let mut bytes = [0; 32];

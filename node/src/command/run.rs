@@ -167,7 +167,7 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
             api.messenger = Some(messenger.context(Exit::No, "messenger")?);
             tokio::spawn(announce(node.clone(), account.clone()));
         }
-        let _witness = match (witness, config.witness) {
+        let _witness = match (witness.clone(), config.witness) {
             (Some(witness), Some(settings)) => {
                 Some(serve_witness(&node, witness, settings, output).await?)
             }
@@ -183,6 +183,7 @@ pub fn run(args: &Args, output: Output) -> Result<Exit, CliError> {
         tokio::select! {
             () = until_told_to_stop() => {}
             () = rendezvous::run(&config, key, &node) => {}
+            () = announce_cosigned(&node, key, witness.as_ref()) => {}
         }
         tell_service_manager(NotifyState::Stopping);
         drop(socket);
@@ -202,6 +203,14 @@ async fn serve_witness(
     let server = server.context(Exit::No, format_args!("witness at {}", settings.listen))?;
     output.note(format_args!("witness at http://{}", server.address));
     Ok(server)
+}
+
+/// Tells what a witness cosigns, as long as the node runs.
+async fn announce_cosigned(node: &NodeHandle, key: &SigningKey, witness: Option<&Witness>) {
+    match witness {
+        Some(witness) => witness.announce(node, key).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Tells systemd, if it started this and wants to know.

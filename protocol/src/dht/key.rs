@@ -4,8 +4,8 @@ use std::fmt;
 
 use keys::NodeId;
 use sha2::{Digest as _, Sha256};
-use tlog::vkey::VerifierKey;
 
+use super::log_checkpoint::Subject;
 use super::mail::Slot;
 
 /// A key of the DHT, 32 bytes.
@@ -18,9 +18,9 @@ impl DhtKey {
         Self::of(&[b"account", node_id.as_bytes()])
     }
 
-    /// `SHA-256("log" || vkey)`: where what was seen of a transparency log lies.
-    pub fn log_checkpoint(log: &VerifierKey) -> Self {
-        Self::of(&[b"log", log.to_string().as_bytes()])
+    /// `SHA-256("log" || subject)`: where what was seen of a transparency log lies.
+    pub fn log_checkpoint(subject: &Subject) -> Self {
+        Self::of(&[b"log", subject.to_string().as_bytes()])
     }
 
     /// `SHA-256("mailbox" || recipient || slot)`

@@ -98,12 +98,12 @@ pub const RULES: [Rule; 6] = [
     },
     Rule {
         typ: log_checkpoint::TYP,
-        key: "\"log\" || vkey",
-        signer: "anybody; what it carries, the log",
+        key: "\"log\" || vkey, or \"log\" || vkey || \" \" || vkey of a witness",
+        signer: "anybody; what it carries, the log, and that witness",
         bytes_max: LOG_CHECKPOINT_BYTES_MAX,
         life_max: LOG_CHECKPOINT_LIFE_MAX,
         merge: "more entries win; at equal size the stored one stays",
-        tombstone: "evidence of two histories",
+        tombstone: "evidence of two histories, under the log's own key",
         per_signer_max: 64,
     },
 ];
@@ -190,7 +190,7 @@ impl Record {
     pub fn key(&self) -> DhtKey {
         match self {
             Self::Account(record) => DhtKey::account(&record.node_id),
-            Self::LogCheckpoint(seen) => DhtKey::log_checkpoint(&seen.log),
+            Self::LogCheckpoint(seen) => DhtKey::log_checkpoint(&seen.subject),
             Self::Mail(mail) => DhtKey::mail(&mail.recipient, &mail.slot),
             Self::Presence(presence) => DhtKey::presence(&presence.node_id),
             Self::ReleaseHead(head) => DhtKey::release_head(&head.publisher_id, &head.channel),

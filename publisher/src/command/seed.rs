@@ -1,5 +1,7 @@
 //! `streembit-publisher seed`: announce the newest head, serve everything, until told to stop.
 
+mod log;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -13,14 +15,12 @@ use manifests::instant::UtcTime;
 use node::NodeHandle;
 use node::command::run::{NetworkArgs, until_told_to_stop};
 use protocol::dht::key::DhtKey;
-use protocol::dht::log_checkpoint::{self, Seen};
 use protocol::dht::release_head::{self, ReleaseHead};
 use protocol::exchange::tree::Blob;
 use protocol::limits::HEAD_RECORD_BYTES_MAX;
 
 use crate::deltas::blob_of;
 use crate::head;
-use crate::log::opened::OpenLog;
 use crate::repository::{Layout, OWN_CLOCK, releases};
 use crate::settings::Settings;
 
@@ -122,8 +122,12 @@ impl Seeder {
                 let wait = self.announce(head, token).await;
                 let wait = wait.inspect_err(|error| self.output.note(error));
                 announce_at = tokio::time::Instant::now() + wait.unwrap_or(ANNOUNCE_INTERVAL);
-                if let Err(error) = self.announce_log().await {
-                    self.output.note(error);
+                let now = UtcTime::from_system(SystemTime::now()).as_unix();
+                let told = log::announce(&self.folder, (&self.node, &self.key), now).await;
+                match told {
+                    Ok(Some(wrong)) => self.complain(&wrong),
+                    Ok(None) => {}
+                    Err(error) => self.output.note(error),
                 }
             }
             tokio::time::sleep(LOOK_INTERVAL.min(RETRY_INTERVAL)).await;
@@ -190,28 +194,6 @@ impl Seeder {
         }
         self.provided = blobs;
         self.version = Some(loaded.repository.timestamp.header().version);
-        Ok(())
-    }
-
-    /// Tells the network what the log shows, so that devices can compare what they are shown.
-    async fn announce_log(&self) -> Result<(), CliError> {
-        let settings = Settings::load(&self.folder)?;
-        let Some(open) = OpenLog::open(&self.folder, &settings)? else {
-            return Ok(());
-        };
-        let Some(note) = open.log.checkpoint()? else {
-            return Ok(());
-        };
-        let checkpoint = note.text().parse().context(Exit::No, "log")?;
-        let seen = Seen::Checkpoint { note, checkpoint };
-        let now = UtcTime::from_system(SystemTime::now()).as_unix();
-        let token = log_checkpoint::sign(&self.key, &open.key, &seen, now);
-        let token = token.context(Exit::No, "log")?;
-        let key = DhtKey::log_checkpoint(&open.key);
-        let told = self.node.put(key, token.into_bytes()).await;
-        if let Err(error) = told.context(Exit::No, "node")? {
-            tracing::debug!(error, "the network has seen more of the log");
-        }
         Ok(())
     }
 
