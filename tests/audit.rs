@@ -5,10 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::device::noise;
 use support::logged::{ORIGIN, Publisher};
 use support::programs::{command, json, run, text};
-use support::stated::{BUILDER, Scene};
+use support::stated::Scene;
 
 /// A place with a pin, and packs that are changed.
 struct Desk {
@@ -302,69 +301,6 @@ fn pin_without_a_log_policy_shows_nothing_of_the_log() {
         "{value:#}"
     );
     desk.assert_found(&scene.path("good.pack"), 0, "log/policy", "NOT SHOWN");
-}
-
-/// Provenance for another image, by a stranger, or of a builder that publisher.toml doesn't name is not released.
-#[test]
-fn foreign_provenance_is_not_released_m29() {
-    let scene = Scene::shared();
-    let copy = scene.publisher.twin();
-    for name in ["builder.key", "provenance"] {
-        fs::copy(scene.path(name), copy.path(name)).unwrap();
-    }
-    let image = copy.path("2.0.0");
-    fs::write(&image, noise("2.0.0", 50_000)).unwrap();
-    let image = image.to_str().unwrap();
-    let release = [
-        "release",
-        image,
-        "--version",
-        "2.0.0",
-        "--deltas",
-        "0",
-        "--provenance",
-        "provenance",
-    ];
-    let (exit, said) = copy.fails(&release);
-    assert!(
-        exit == Some(1) && said.contains("not about this image"),
-        "{said}"
-    );
-    let make = |builder: &str, key: &str| {
-        copy.ok(&[
-            "provenance",
-            image,
-            "--from",
-            "generic",
-            "--builder",
-            builder,
-            "--source",
-            "x",
-            "--commit",
-            &"cd".repeat(20),
-            "--key",
-            key,
-            "-o",
-            "provenance",
-        ]);
-    };
-    make("https://stranger.example", "file:builder.key");
-    let (exit, said) = copy.fails(&release);
-    assert!(
-        exit == Some(8) && said.contains("no builder of ours"),
-        "{said}"
-    );
-    copy.ok(&[
-        "keys",
-        "create",
-        "other.key",
-        "--algorithm",
-        "p256",
-        "--no-passcode",
-    ]);
-    make(BUILDER, "file:other.key");
-    let (exit, said) = copy.fails(&release);
-    assert_eq!(exit, Some(8), "{said}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod audit_monitor;
 mod audit_network;
 mod audit_report;
 mod bad_links;
+mod builders;
 mod ceremony;
 mod chat;
 mod ci_templates;

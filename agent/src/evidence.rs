@@ -26,6 +26,7 @@ use crate::device::Device;
 use crate::source::Sources;
 use crate::source::metadata::{Checked, refuse};
 use crate::source::shelf::Shelf;
+use crate::trust::seen::Stated;
 
 /// Looks at the log if the pin demands one: a source that is frozen or shows this device another history is found out
 /// even while it has nothing to install.
@@ -66,11 +67,12 @@ pub async fn demand(
         return Ok(());
     };
     let (name, target) = target_of(case.product, release)?;
-    let shown = case.check_release(device, (name, target, release)).await?;
+    let (shown, stated) = case.check_release(device, (name, target, release)).await?;
     let seen = device.trust.seen().checkpoint(&case.policy)?;
     let seen = seen.ok_or_else(|| missing("the log's newest checkpoint"))?;
     // The checkpoint of each proof is one that the newest begins with.
     drop(case.follow(device, sources, &shown, Some(&seen)).await?);
+    device.trust.seen().store_stated(&stated)?;
     device.record(
         "evidence",
         json!({ "release": release.release, "log": seen.origin,
@@ -97,12 +99,12 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Whether the release shows what the pin demands; the checkpoints of its proofs.
+    /// Whether the release shows what the pin demands; the checkpoints of its proofs, and where it is stated.
     async fn check_release(
         &self,
         device: &Device,
         (name, target, release): (&Name, &ProductTarget, &Release),
-    ) -> Result<Vec<Checkpoint>, CliError> {
+    ) -> Result<(Vec<Checkpoint>, Stated), CliError> {
         let demands = &device.pin.requirements;
         let expected = Expected {
             product: self.product,
@@ -119,6 +121,12 @@ impl Case<'_> {
             .check_release(&bundle)
             .map_err(|error| refused(&error))?;
         let (said, logged) = said;
+        let stated = Stated {
+            origin: logged.accepted.checkpoint.origin.clone(),
+            release: release.release,
+            index: logged.index,
+        };
+        check_order(&stated, device.trust.seen().stated()?.as_ref())?;
         let mut shown = vec![logged.accepted.checkpoint];
         let mut built = None;
         if demands.grade >= Grade::B1 || demands.rebuilds > 0 {
@@ -138,7 +146,7 @@ impl Case<'_> {
             self.check_rebuilds(device, (&expected, &built), name)
                 .await?;
         }
-        Ok(shown)
+        Ok((shown, stated))
     }
 
     async fn check_sbom(
@@ -207,6 +215,23 @@ impl Case<'_> {
     }
 }
 
+/// In a log that only grows, a later release is stated later.
+fn check_order(stated: &Stated, before: Option<&Stated>) -> Result<(), CliError> {
+    let before = before.filter(|before| before.origin == stated.origin);
+    let Some(before) = before else {
+        return Ok(());
+    };
+    if stated.release <= before.release || stated.index > before.index {
+        return Ok(());
+    }
+    let message = format!(
+        "refused: release {} is entry {} of the log, before release {}, entry {} (rollback)",
+        stated.release, stated.index, before.release, before.index
+    );
+    Err(CliError::new(Exit::Rollback, message)
+        .hint("the publisher's metadata and its log disagree"))
+}
+
 fn missing(what: &str) -> CliError {
     CliError::new(Exit::Undecided, format_args!("{what} is not there"))
         .hint("the pin demands it; the source is incomplete, or the publisher keeps no log")
@@ -224,4 +249,34 @@ fn refused(error: &EvidenceError) -> CliError {
     let exit = if quorum { Exit::Quorum } else { Exit::No };
     CliError::new(exit, format_args!("refused: {error}"))
         .hint("the source is damaged or hostile; use another")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stated(origin: &str, release: u64, index: u64) -> Stated {
+        Stated {
+            origin: origin.to_owned(),
+            release,
+            index,
+        }
+    }
+
+    /// provenance.md 4.6, "rollback": the number in the log grows with the release.
+    #[test]
+    fn later_release_that_was_stated_before_is_refused() {
+        let before = stated("log.example", 7, 40);
+        let check =
+            |release, index| check_order(&stated("log.example", release, index), Some(&before));
+        assert!(check(8, 41).is_ok() && check(7, 40).is_ok());
+        // Stated again, and one that was withdrawn meanwhile: whether it may be installed is decided elsewhere.
+        assert!(check(7, 44).is_ok() && check(6, 30).is_ok());
+        for index in [40, 39, 0] {
+            let error = check(8, index).unwrap_err();
+            assert_eq!(error.exit, Exit::Rollback, "{error}");
+        }
+        assert!(check_order(&stated("other.example", 8, 1), Some(&before)).is_ok());
+        assert!(check_order(&stated("log.example", 8, 1), None).is_ok());
+    }
 }

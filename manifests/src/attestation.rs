@@ -10,6 +10,8 @@
 
 pub mod bundle;
 pub mod dsse;
+#[cfg(test)]
+pub(crate) mod example;
 pub mod log_entry;
 pub mod provenance;
 pub mod release;

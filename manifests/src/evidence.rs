@@ -83,9 +83,15 @@ pub enum EvidenceError {
     /// It says something else than the metadata.
     #[error("the statement and the signed metadata say different things of the release")]
     Disagrees,
+    /// What it says came before it came later.
+    #[error("the release before it is entry {0} of the log, which is not before its own")]
+    Order(u64),
     /// The builder isn't one of the product's.
     #[error("{0} is no builder of this product")]
     Builder(String),
+    /// It built something else than the product's role expects of it.
+    #[error("the builder may not build this product from {0}")]
+    Unexpected(String),
     /// The statement of the release names another one.
     #[error("the release was published with another {0}")]
     Exchanged(&'static str),
@@ -134,10 +140,16 @@ impl Expected<'_> {
         let key = self.release_key()?;
         let (statement, logged) = self.check_statement(bundle, key, statement::RELEASE)?;
         let said = ReleaseStatement::from_json(&statement.predicate)?;
-        if !said.agrees_with(self.release) {
+        let version = self.product.header().version;
+        // A statement is made before the metadata is signed, which may have changed since.
+        let is_later = |stated: u64| stated > version;
+        if !said.agrees_with(self.release) || said.metadata_version.is_some_and(is_later) {
             return Err(EvidenceError::Disagrees);
         }
-        Ok((said, logged))
+        match said.previous {
+            Some(previous) if previous >= logged.index => Err(EvidenceError::Order(previous)),
+            _ => Ok((said, logged)),
+        }
     }
 
     /// Whether a builder of the product has said in the log what it built the image from.
@@ -153,13 +165,18 @@ impl Expected<'_> {
     ) -> Result<(Provenance, Logged), EvidenceError> {
         // Which key it has to be follows from the builder that the statement names: read before it is verified.
         let claimed = claimed_builder(bundle)?;
-        let key = self.product.statement_keys().builder(&claimed);
-        let key = key.ok_or(EvidenceError::Builder(claimed))?;
-        let (statement, logged) = self.check_statement(bundle, key, statement::SLSA_PROVENANCE)?;
+        let builder = self.product.statement_keys().builder(&claimed);
+        let builder = builder.ok_or(EvidenceError::Builder(claimed))?;
+        let checked = self.check_statement(bundle, &builder.key, statement::SLSA_PROVENANCE);
+        let (statement, logged) = checked?;
         if said.provenance != digest(bundle) {
             return Err(EvidenceError::Exchanged("provenance"));
         }
-        Ok((Provenance::from_json(&statement.predicate)?, logged))
+        let provenance = Provenance::from_json(&statement.predicate)?;
+        match builder.expects.unmet(&provenance) {
+            Some(unmet) => Err(EvidenceError::Unexpected(unmet)),
+            None => Ok((provenance, logged)),
+        }
     }
 
     /// Whether the publisher has signed a list of components, in the log, that belongs to the release.
@@ -294,3 +311,6 @@ fn claimed_builder(bundle: &Bundle) -> Result<String, EvidenceError> {
     let statement = Statement::parse(&envelope.payload)?;
     Ok(Provenance::from_json(&statement.predicate)?.builder)
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,6 +208,11 @@ impl Json {
             .ok_or_else(|| wrong(name, "an object of allowed size"))
     }
 
+    /// The names of an object's members; `None` if it is none.
+    pub fn names(&self) -> Option<impl Iterator<Item = &String>> {
+        self.as_object().map(BTreeMap::keys)
+    }
+
     /// Returns the array member `name` with at most `max` items.
     ///
     /// # Errors

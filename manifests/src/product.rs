@@ -109,6 +109,13 @@ impl Product {
         targets.filter_map(|target| target.release.as_ref())
     }
 
+    /// The release with the highest counter.
+    pub fn newest(&self) -> Option<(&Name, &Release)> {
+        let releases = self.targets.iter();
+        let releases = releases.filter_map(|(name, target)| Some((name, target.release.as_ref()?)));
+        releases.max_by_key(|(_, release)| release.release)
+    }
+
     /// Whose statements of its releases count.
     pub fn statement_keys(&self) -> &StatementKeys {
         &self.statement_keys

@@ -1,5 +1,7 @@
 //! `publisher.toml`: what a repository is for, which keys sign it, how long signatures live.
 
+mod log;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +16,8 @@ use manifests::envelope::Authority;
 use manifests::name::Name;
 use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item, Table};
+
+pub use log::{BuilderSettings, ExpectingBuilder, LogSettings};
 
 /// Bytes of the file.
 const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
@@ -36,21 +40,6 @@ pub struct Settings {
     /// The products, by the names of their delegated roles.
     #[serde(default)]
     pub products: BTreeMap<String, ProductSettings>,
-}
-
-/// The transparency log; its policy is `log/policy`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogSettings {
-    /// The log's name: a host without a path, which cosign asks for.
-    pub origin: String,
-    /// Key URI of the Ed25519 key that signs checkpoints.
-    pub key: String,
-    /// Key URI of the P-256 key that signs images and what releases say of themselves.
-    pub statements: String,
-    /// Whose provenance counts: builder ids, and their keys as key URIs or files of public keys (`….pem`).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub builders: BTreeMap<String, String>,
 }
 
 /// A product.

@@ -1,7 +1,6 @@
 //! What a release says of itself in the log: its image, its provenance, its components, and the statement that binds
 //! them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cli::durable;
@@ -19,12 +18,12 @@ use manifests::json;
 use manifests::limits::{BUNDLE_BYTES_MAX, SBOM_BYTES_MAX};
 use manifests::name::Name;
 use manifests::release::Release;
-use manifests::statement_keys::{Builder, StatementKeys};
+use manifests::statement_keys::{Builder, Expectations, StatementKeys};
 
 use crate::evidence::{BUNDLE, Evidence};
 use crate::log::opened::OpenLog;
 use crate::repository::{Layout, StoredBlob};
-use crate::settings::{self, LogSettings};
+use crate::settings::{self, BuilderSettings, ExpectingBuilder, LogSettings};
 
 /// Names of evidence.
 pub const IMAGE: &str = "image";
@@ -69,6 +68,10 @@ pub struct Stated<'a> {
     pub stored: &'a StoredBlob,
     /// The release.
     pub release: &'a Release,
+    /// The target of the release before it.
+    pub previous: Option<&'a Name>,
+    /// Version of the product's metadata that has the target.
+    pub metadata_version: u64,
 }
 
 /// The keys whose statements count, as the settings have them.
@@ -76,32 +79,44 @@ pub struct Stated<'a> {
 /// # Errors
 /// [`CliError`] with [`Exit::Key`].
 pub fn keys(folder: &Path, log: &LogSettings) -> Result<StatementKeys, CliError> {
-    let builders = builders(folder, &log.builders)?;
-    let builders = builders.into_iter().map(|(id, key)| Builder { id, key });
+    let builders = log.builders.iter();
+    let builders = builders.map(|(id, settings)| builder(folder, id, settings));
     Ok(StatementKeys {
         release: Some(Signer::public_of(&settings::resolve(
             folder,
             &log.statements,
         )?)?),
-        builders: builders.collect(),
+        builders: builders.collect::<Result<_, _>>()?,
     })
 }
 
-fn builders(
-    folder: &Path,
-    uris: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, PublicKey>, CliError> {
-    let public = |uri: &str| match uri.strip_suffix(".pem") {
-        Some(_) => {
-            let path = folder.join(uri.trim_start_matches("file:"));
-            let bytes = durable::read(&path, PEM_BYTES_MAX).context(Exit::Key, "builder")?;
-            let text = String::from_utf8_lossy(&bytes);
-            PublicKey::from_pem(&text).context(Exit::Key, path.display())
-        }
-        None => Signer::public_of(&settings::resolve(folder, uri)?),
+fn builder(folder: &Path, id: &str, settings: &BuilderSettings) -> Result<Builder, CliError> {
+    let settings = match settings {
+        BuilderSettings::Expecting(settings) => settings.clone(),
+        BuilderSettings::Key(key) => ExpectingBuilder {
+            key: key.clone(),
+            ..ExpectingBuilder::default()
+        },
     };
-    let keys = uris.iter().map(|(id, uri)| Ok((id.clone(), public(uri)?)));
-    keys.collect()
+    Ok(Builder {
+        id: id.to_owned(),
+        key: public_key(folder, &settings.key)?,
+        expects: Expectations {
+            build_type: settings.build_type,
+            source: settings.source,
+            parameters: settings.parameters,
+        },
+    })
+}
+
+fn public_key(folder: &Path, uri: &str) -> Result<PublicKey, CliError> {
+    if !uri.ends_with(".pem") {
+        return Signer::public_of(&settings::resolve(folder, uri)?);
+    }
+    let path = folder.join(uri.trim_start_matches("file:"));
+    let bytes = durable::read(&path, PEM_BYTES_MAX).context(Exit::Key, "builder")?;
+    let text = String::from_utf8_lossy(&bytes);
+    PublicKey::from_pem(&text).context(Exit::Key, path.display())
 }
 
 /// Bytes of a public key in PEM.
@@ -121,13 +136,17 @@ pub fn state(
     let evidence = Evidence::of(open, stated.name);
     let image = stated.stored.sha256;
     let path = layout.blob(&stated.stored.blob);
-    let builders = builders(&layout.folder, &log.builders)?;
+    let keys = keys(&layout.folder, log)?;
     let provenance = attachments.provenance.as_ref();
-    let provenance = provenance.map(|path| Claimed::read(path, &image, &builders));
+    let provenance = provenance.map(|path| Claimed::read(path, &image, &keys));
     let provenance = provenance.transpose()?;
     let sbom = attachments.sbom.as_deref().map(read_sbom).transpose()?;
     evidence.sign_file(IMAGE, (&path, &image), &signer)?;
-    let mut statement = ReleaseStatement::of(stated.release, None, None, None);
+    let mut statement = ReleaseStatement {
+        previous: stated.previous.and_then(|name| index_of(open, name)),
+        metadata_version: Some(stated.metadata_version),
+        ..ReleaseStatement::of(stated.release)
+    };
     if let Some(claimed) = provenance {
         statement.provenance = Some(claimed.envelope.digest());
         statement.source = claimed.source;
@@ -172,7 +191,7 @@ pub fn withdraw(
             sha256: *image,
         }],
         predicate_type: statement::YANK.to_owned(),
-        predicate: ReleaseStatement::of(release, None, None, None).to_json(),
+        predicate: ReleaseStatement::of(release).to_json(),
     };
     let evidence = Evidence::of(open, name);
     evidence.sign_statement("yank", &said, &signer).map(drop)
@@ -181,13 +200,21 @@ pub fn withdraw(
 /// Whether the statement of a target's release is logged, and about this image: one of the same name may have been
 /// begun with another.
 pub fn is_stated(open: &OpenLog, name: &Name, image: &Sha256) -> bool {
-    let evidence = Evidence::of(open, name);
-    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
-    let bytes = durable::read(&evidence.path(&format!("{RELEASE}{BUNDLE}")), limit).ok();
-    let bundle = bytes.and_then(|bytes| Bundle::parse(&bytes).ok());
+    let bundle = published(open, name);
     let envelope = bundle.as_ref().and_then(Bundle::envelope);
     let statement = envelope.and_then(|envelope| Statement::parse(&envelope.payload).ok());
     statement.is_some_and(|statement| statement.is_about(image))
+}
+
+/// The entry that states a target's release, if others are shown it.
+fn index_of(open: &OpenLog, name: &Name) -> Option<u64> {
+    published(open, name).map(|bundle| bundle.proof.index)
+}
+
+fn published(open: &OpenLog, name: &Name) -> Option<Bundle> {
+    let path = Evidence::of(open, name).path(&format!("{RELEASE}{BUNDLE}"));
+    let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
+    Bundle::parse(&durable::read(&path, limit).ok()?).ok()
 }
 
 /// Provenance that a builder of ours has signed.
@@ -198,11 +225,7 @@ struct Claimed {
 }
 
 impl Claimed {
-    fn read(
-        path: &Path,
-        image: &Sha256,
-        builders: &BTreeMap<String, PublicKey>,
-    ) -> Result<Self, CliError> {
+    fn read(path: &Path, image: &Sha256, keys: &StatementKeys) -> Result<Self, CliError> {
         let place = path.display();
         let limit = u64::try_from(BUNDLE_BYTES_MAX).unwrap_or(u64::MAX);
         let bytes = durable::read(path, limit).context(Exit::Usage, "--provenance")?;
@@ -225,15 +248,20 @@ impl Claimed {
         }
         let provenance = Provenance::from_json(&statement.predicate);
         let provenance = provenance.context(Exit::Usage, &place)?;
-        let key = builders.get(&provenance.builder).ok_or_else(|| {
+        let builder = keys.builder(&provenance.builder).ok_or_else(|| {
             let message = format!("{place}: {} is no builder of ours", provenance.builder);
             CliError::new(Exit::Key, message)
                 .hint("name it with its key under [log.builders] in publisher.toml")
         })?;
-        envelope.verify(key).context(Exit::Key, &place)?;
+        envelope.verify(&builder.key).context(Exit::Key, &place)?;
+        if let Some(unmet) = builder.expects.unmet(&provenance) {
+            let message = format!("{place}: {unmet} is not what is expected of this builder");
+            return Err(CliError::new(Exit::No, message)
+                .hint("what is expected stands under [log.builders] in publisher.toml"));
+        }
         Ok(Self {
             source: source(&provenance),
-            key: key.clone(),
+            key: builder.key.clone(),
             envelope,
         })
     }

@@ -14,9 +14,13 @@ use tlog::policy::Policy;
 
 const CHECKPOINT: &str = "log.checkpoint";
 const POLICY: &str = "log-policy.json";
+const STATED: &str = "log-release.json";
 const OTHERS: &str = "log-others.json";
 const EVIDENCE: &str = "evidence";
 const SPLIT_VIEW: &str = "split-view.json";
+
+/// Bytes of what is known of the newest release.
+const STATED_BYTES_MAX: usize = 4096;
 
 /// A policy that a signed change has brought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +40,18 @@ pub struct Ahead {
     pub note: String,
     /// When it was first heard of, seconds since 1970.
     pub since: u64,
+}
+
+/// The newest release whose statement was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stated {
+    /// The log.
+    pub origin: String,
+    /// The release counter.
+    pub release: u64,
+    /// The number of the statement's entry: those of later releases come later.
+    pub index: u64,
 }
 
 /// The files, in the folder of trusted ones.
@@ -99,6 +115,22 @@ impl Seen {
     /// [`CliError`].
     pub fn store_policy(&self, adopted: &Adopted) -> Result<(), CliError> {
         self.write(POLICY, adopted)
+    }
+
+    /// The newest release whose statement was accepted.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn stated(&self) -> Result<Option<Stated>, CliError> {
+        self.read(STATED, STATED_BYTES_MAX)
+    }
+
+    /// Remembers it.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    pub fn store_stated(&self, stated: &Stated) -> Result<(), CliError> {
+        self.write(STATED, stated)
     }
 
     /// The largest checkpoint that others have seen and our sources didn't show.

@@ -8,6 +8,8 @@ use crate::name::Name;
 use crate::release::Release;
 
 const OURS: &str = "streembit";
+const PREVIOUS: &str = "prevRelease";
+const METADATA_VERSION: &str = "tufTargetsVersion";
 
 /// What is said of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub struct ReleaseStatement {
     pub provenance: Option<Sha256>,
     /// SHA-256 of the list of components (SBOM).
     pub sbom: Option<Sha256>,
+    /// Number of the entry in the log that states the release before this one.
+    pub previous: Option<u64>,
+    /// Version of the product's signed metadata in which the release first stands.
+    pub metadata_version: Option<u64>,
 }
 
 /// A commit.
@@ -42,13 +48,8 @@ pub struct Source {
 }
 
 impl ReleaseStatement {
-    /// What is said of a release whose evidence is this.
-    pub fn of(
-        release: &Release,
-        source: Option<Source>,
-        provenance: Option<Sha256>,
-        sbom: Option<Sha256>,
-    ) -> Self {
+    /// What is said of a release without any evidence.
+    pub fn of(release: &Release) -> Self {
         Self {
             product: release.product.clone(),
             channel: release.channel.clone(),
@@ -56,15 +57,25 @@ impl ReleaseStatement {
             release: release.release,
             security_version: release.security_version,
             hardware: release.hardware.clone(),
-            source,
-            provenance,
-            sbom,
+            source: None,
+            provenance: None,
+            sbom: None,
+            previous: None,
+            metadata_version: None,
         }
     }
 
     /// Whether it says the same as the signed metadata.
     pub fn agrees_with(&self, release: &Release) -> bool {
-        *self == Self::of(release, self.source.clone(), self.provenance, self.sbom)
+        let said = Self {
+            source: self.source.clone(),
+            provenance: self.provenance,
+            sbom: self.sbom,
+            previous: self.previous,
+            metadata_version: self.metadata_version,
+            ..Self::of(release)
+        };
+        *self == said
     }
 
     /// The predicate.
@@ -94,6 +105,13 @@ impl ReleaseStatement {
         ];
         for (name, digest) in digests {
             ours.extend(digest.map(|digest| (name, text(&digest.to_string()))));
+        }
+        let numbers = [
+            (PREVIOUS, self.previous),
+            (METADATA_VERSION, self.metadata_version),
+        ];
+        for (name, number) in numbers {
+            ours.extend(number.map(|number| (name, Json::from(number))));
         }
         let ours = ours.into_iter().map(|(name, json)| (name.to_owned(), json));
         Json::object([
@@ -145,6 +163,10 @@ impl ReleaseStatement {
             }
             None => Ok(None),
         };
+        let number = |member: &'static str| {
+            let number = ours.member(member).map(|_| ours.integer(member, 0));
+            number.transpose()
+        };
         Ok(Self {
             product: name("product", ours.string("product")?)?,
             channel: name("channel", ours.string("channel")?)?,
@@ -155,6 +177,8 @@ impl ReleaseStatement {
             source: ours.member("source").map(Source::from_json).transpose()?,
             provenance: digest("provenanceSha256")?,
             sbom: digest("sbomSha256")?,
+            previous: number(PREVIOUS)?,
+            metadata_version: number(METADATA_VERSION)?,
         })
     }
 }

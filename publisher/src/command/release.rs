@@ -89,12 +89,10 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
         release: Some(release.clone()),
     };
     let log = change.settings.log.clone();
-    let statement_keys = log.as_ref().map(|log| statements::keys(folder, log));
-    let statement_keys = statement_keys.transpose()?;
     change.edit(product.as_str(), |signed| {
         edit::add_target(signed, name.as_str(), target.to_target().to_json())?;
-        if let Some(keys) = &statement_keys {
-            edit::set_statement_keys(signed, keys)?;
+        if let Some(log) = &log {
+            edit::set_statement_keys(signed, &statements::keys(folder, log)?)?;
         }
         edit::set_newest(signed, (release.release, release.security_version))
     })?;
@@ -107,10 +105,13 @@ pub fn run(args: &Args, folder: &Path, output: Output) -> Result<Exit, CliError>
     for signer in &signers {
         change.staged.sign(&demands, signer)?;
     }
+    let before = product_of(&change.in_force.repository, &product)?.newest();
     let stated = Stated {
         name: &name,
         stored: &stored,
         release: &release,
+        previous: before.map(|(name, _)| name),
+        metadata_version: change.in_force.version_of(product.as_str()) + 1,
     };
     if let (Some(open), Some(log)) = (&open, &log) {
         statements::state((open, log), &change.layout, stated, &args.attachments)?;

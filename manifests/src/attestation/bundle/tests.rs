@@ -1,97 +1,17 @@
 //! Bundles: what is signed, by whom, and that it was logged, each for itself.
 
-use keys::{Algorithm, SigningKey};
-use tlog::edge::Edge;
-use tlog::note::Line;
-use tlog::tile::Tile;
-use tlog::tree::{Tiles, Tree};
-use tlog::vkey::{Scheme, VerifierKey};
-
-use super::super::dsse::{IN_TOTO, pae};
+use super::super::dsse::IN_TOTO;
+use super::super::example::{self, key, logged, policy};
 use super::*;
 
 const FIRMWARE: &[u8] = b"firmware";
 
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_secret(Algorithm::P256, &[seed; 32]).unwrap()
-}
-
-fn log_key(seed: u8) -> (SigningKey, VerifierKey) {
-    let key = SigningKey::from_secret(Algorithm::Ed25519, &[seed; 32]).unwrap();
-    let verifier = VerifierKey::new("fwlog.acme.example", Scheme::Note(key.public())).unwrap();
-    (key, verifier)
-}
-
-fn policy() -> Policy {
-    format!("log {}\nquorum none\n", log_key(1).1)
-        .parse()
-        .unwrap()
-}
-
-/// The leaves of a log of fewer entries than a tile has.
-struct Leaves(Vec<Hash>);
-
-impl Tiles for Leaves {
-    type Error = std::convert::Infallible;
-    fn tile(&self, _: Tile) -> Result<Vec<Hash>, Self::Error> {
-        Ok(self.0.clone())
-    }
-}
-
-/// A log with this entry as number 5 of 17.
-fn logged(entry: &[u8], seed: u8) -> LogProof {
-    let leaf = |number: u64| match number {
-        5 => Hash::of_leaf(entry),
-        _ => Hash::of_leaf(&number.to_be_bytes()),
-    };
-    let leaves: Vec<Hash> = (0..17).map(leaf).collect();
-    let mut edge = Edge::default();
-    for leaf in &leaves {
-        edge.append(*leaf).unwrap();
-    }
-    let (signing, verifier) = log_key(seed);
-    let checkpoint = Checkpoint {
-        origin: verifier.name().to_owned(),
-        size: 17,
-        root: edge.root(),
-    };
-    let mut checkpoint = Note::unsigned(&checkpoint.to_string()).unwrap();
-    let signature = signing.sign(checkpoint.text().as_bytes());
-    checkpoint.add(Line::new(&verifier, 0, &signature));
-    LogProof {
-        extra: None,
-        index: 5,
-        hashes: Tree::new(&Leaves(leaves), 17).inclusion(5).unwrap(),
-        checkpoint,
-    }
-}
-
-fn bundle(content: Content, (digest, signature): (&Sha256, &[u8])) -> Bundle {
-    let entry = hashedrekord(digest, signature, &key(1).public()).unwrap();
-    Bundle {
-        content,
-        key_hint: key(1).public().ssh_fingerprint(),
-        proof: logged(&entry, 1),
-        entry,
-        log_id: log_key(1).1.long_id(),
-    }
-}
-
 fn of_file() -> Bundle {
-    let (sha256, signature) = (Sha256::of(FIRMWARE), key(1).sign(FIRMWARE));
-    let content = Content::File {
-        sha256,
-        signature: signature.clone(),
-    };
-    bundle(content, (&sha256, &signature))
+    example::of_file(FIRMWARE, &key(1))
 }
 
 fn of_envelope() -> Bundle {
-    let payload = b"{}".to_vec();
-    let signature = key(1).sign(&pae(IN_TOTO, &payload));
-    let envelope = Envelope::new(IN_TOTO, payload, &key(1).public(), signature);
-    let (digest, signature) = (envelope.digest(), envelope.signature.clone());
-    bundle(Content::Envelope(envelope), (&digest, &signature))
+    example::of_payload((IN_TOTO, b"{}"), &key(1))
 }
 
 fn verify_file(bundle: &Bundle) -> Result<Accepted, BundleError> {

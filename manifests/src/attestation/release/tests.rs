@@ -32,12 +32,19 @@ fn statement() -> ReleaseStatement {
         commit: "ab".repeat(20),
     };
     let digest = |byte| Some(Sha256::new([byte; 32]));
-    ReleaseStatement::of(&release(), Some(source), digest(1), digest(2))
+    ReleaseStatement {
+        source: Some(source),
+        provenance: digest(1),
+        sbom: digest(2),
+        previous: Some(3),
+        metadata_version: Some(4),
+        ..ReleaseStatement::of(&release())
+    }
 }
 
 #[test]
 fn is_read_as_it_was_written() {
-    let plain = ReleaseStatement::of(&release(), None, None, None);
+    let plain = ReleaseStatement::of(&release());
     for said in [statement(), plain] {
         let bytes = json::encode(&said.to_json());
         let read = ReleaseStatement::from_json(&json::parse(&bytes).unwrap());
